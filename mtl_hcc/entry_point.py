@@ -1,0 +1,37 @@
+"""How an entry point ends: an error that the user can mend is a message, not a traceback."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+from mtl_hcc.errors import MtlHccError
+
+P = ParamSpec("P")
+
+USER_ERROR = 2
+"""Exit code when the input or the settings must be mended (argparse uses the same)."""
+
+
+def report_errors(main: Callable[P, int | None]) -> Callable[P, int]:
+    """Wrap ``main`` so that it returns an exit code and prints a user's error in one message.
+
+    Any other exception keeps its traceback: it is our mistake, and the traceback helps to mend it.
+
+    Example:
+        >>> @report_errors
+        ... def main() -> None:
+        ...     raise MtlHccError("no delayed phase", where="patient P012")
+        >>> main()
+        2
+    """
+
+    @functools.wraps(main)
+    def reporting(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            return main(*args, **kwargs) or 0
+        except MtlHccError as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            return USER_ERROR
+
+    return reporting
