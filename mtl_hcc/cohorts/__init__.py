@@ -1,0 +1,16 @@
+"""Who the patients are: readers of cohorts, and a phantom cohort whose truth is known."""
+
+from mtl_hcc.cohorts.clinical_table import ClinicalTable
+from mtl_hcc.cohorts.endpoint_checks import check_endpoints
+from mtl_hcc.cohorts.nifti_folder import NiftiFolder
+from mtl_hcc.cohorts.patient_table import check_patient_table, read_patient_table
+from mtl_hcc.cohorts.source import CohortSource
+
+__all__ = [
+    "ClinicalTable",
+    "CohortSource",
+    "NiftiFolder",
+    "check_endpoints",
+    "check_patient_table",
+    "read_patient_table",
+]
