@@ -1,0 +1,174 @@
+"""RiskBank: remembers the scores of recent batches, so that small batches get large risk sets."""
+
+import torch
+from torch import Tensor, nn
+
+from mtl_hcc.losses.cox import Ties, neg_partial_log_likelihood
+
+
+class RiskBank(nn.Module):
+    """Scores of the patients of recent training steps, one entry per patient.
+
+    A batch of eight patients makes poor risk sets. The bank adds the patients of the last steps
+    with the scores they had then (no gradient). Over TorchSurv's ``Momentum``: any number of
+    endpoints with missing labels, any batch size, one entry per patient (a patient is never in a
+    risk set twice), validation patients cannot enter, and the bank is part of the checkpoint.
+
+    The loss is the mean over the events of the *current* batch against bank + batch, so its scale
+    and that of the gradient do not change while the bank fills. When the bank holds everybody at
+    the current weights, these are exactly the terms of the full-cohort loss.
+
+    Under data-parallel training every rank hands in the same gathered global batch, to ``loss``
+    with gradient and to ``write`` without; hence all ranks hold the same bank, and no further
+    communication is needed. Rows that pad a gathered batch have index -1 and NaN labels.
+
+    Scores come from whoever calls ``write``: the network itself, or a slow target network.
+
+    Args:
+        endpoints: Survival tasks, e.g. ``["os", "rfs"]``.
+        capacity: Number of patients remembered; the oldest entries make room.
+        max_age_steps: Entries written more than so many writes ago are not used; ``None`` = any.
+
+    Example:
+        >>> bank = RiskBank(endpoints=["os"], capacity=64)
+        >>> h, day, event = torch.tensor([0.1, 0.4]), torch.tensor([5.0, 9.0]), torch.ones(2)
+        >>> loss = bank.loss("os", torch.tensor([3, 7]), h, day, event)
+        >>> bank.write(torch.tensor([3, 7]), {"os": h}, {"os": day}, {"os": event})
+        >>> len(bank)
+        2
+    """
+
+    index: Tensor
+    written_at: Tensor
+    scores: Tensor
+    times: Tensor
+    events: Tensor
+    step: Tensor
+
+    def __init__(
+        self, *, endpoints: list[str], capacity: int, max_age_steps: int | None = None
+    ) -> None:
+        super().__init__()
+        if capacity < 1 or (max_age_steps is not None and max_age_steps < 1):
+            raise ValueError(
+                f"capacity is {capacity} and max_age_steps is {max_age_steps}; expected 1 or more."
+            )
+        self.endpoints = list(endpoints)
+        self.capacity = capacity
+        self.max_age_steps = max_age_steps
+        empty = torch.full((capacity, len(self.endpoints)), torch.nan)
+        self.register_buffer("index", torch.full((capacity,), -1))  # -1 = free slot
+        self.register_buffer("written_at", torch.full((capacity,), -1))
+        self.register_buffer("scores", empty.clone())
+        self.register_buffer("times", empty.clone())
+        self.register_buffer("events", empty.clone())
+        self.register_buffer("step", torch.tensor(0))
+
+    def __len__(self) -> int:
+        """Return the number of patients remembered, too old ones included."""
+        return int((self.index >= 0).sum())
+
+    @torch.no_grad()
+    def write(
+        self,
+        index: Tensor,
+        scores: dict[str, Tensor],
+        times: dict[str, Tensor],
+        events: dict[str, Tensor],
+    ) -> None:
+        """Remember a batch after its optimizer step; does nothing in evaluation mode.
+
+        A patient's earlier entry is replaced; else free slots are taken, then the oldest ones.
+
+        Args:
+            index: (patient,) int64, ``PatientBatch.index``; negative = padding, not written.
+            scores: For each endpoint the (patient,) log hazards.
+            times: For each endpoint the (patient,) days used in this step's loss (jittered or
+                not); NaN = no label.
+            events: For each endpoint (patient,) 0 or 1; NaN = no label.
+        """
+        if not self.training:
+            return
+        table = torch.stack(
+            [self._columns(part, index) for part in (scores, times, events)]
+        )  # (3, patient, endpoint)
+        rows = _last_of_each(index)[-self.capacity :]
+        index, table = index[rows], table[:, rows]
+
+        known = torch.isin(self.index, index)
+        self.index[known] = -1
+        self.written_at[known] = -1
+        slots = self.written_at.argsort(stable=True)[: len(index)]  # free slots are the oldest
+        self.index[slots] = index
+        self.written_at[slots] = self.step
+        self.scores[slots], self.times[slots], self.events[slots] = table
+        self.step += 1
+
+    def loss(
+        self,
+        endpoint: str,
+        index: Tensor,
+        log_hazard: Tensor,
+        time: Tensor,
+        event: Tensor,
+        *,
+        ties: Ties = "efron",
+    ) -> Tensor:
+        """Cox loss of the current batch, its risk sets completed from the bank.
+
+        In evaluation mode the bank is left out: validation patients are compared with each other,
+        never with training patients.
+
+        Args:
+            endpoint: One of ``endpoints``.
+            index: (patient,) int64, ``PatientBatch.index``; their remembered entries are left out.
+            log_hazard: (patient,) with gradient.
+            time: (patient,) days; NaN = no label.
+            event: (patient,) 0 or 1; NaN = no label.
+            ties: As in :func:`neg_partial_log_likelihood`.
+
+        Returns:
+            Scalar, mean over the events of the current batch.
+        """
+        if endpoint not in self.endpoints:
+            raise ValueError(f"No endpoint {endpoint!r} in the risk bank; it has {self.endpoints}.")
+        if not self.training:
+            return neg_partial_log_likelihood(log_hazard, time, event, ties=ties)
+        column = self.endpoints.index(endpoint)
+        usable = self.index >= 0
+        usable &= ~torch.isin(self.index, index)
+        usable &= self.scores[:, column].isfinite()
+        if self.max_age_steps is not None:
+            usable &= self.step - self.written_at <= self.max_age_steps
+        # Unusable entries stay in the tensors without a label: shapes never depend on the data.
+        remembered = torch.where(usable, self.times[:, column], torch.nan)
+        batch = len(log_hazard)
+        return neg_partial_log_likelihood(
+            torch.cat([log_hazard.reshape(-1), self.scores[:, column].nan_to_num()]),
+            torch.cat([time.reshape(-1).to(remembered), remembered]),
+            torch.cat([event.reshape(-1).to(remembered), self.events[:, column]]),
+            ties=ties,
+            counted=torch.arange(batch + self.capacity, device=time.device) < batch,
+        )
+
+    def _columns(self, values: dict[str, Tensor], index: Tensor) -> Tensor:
+        """Stack one column per endpoint, (patient, endpoint)."""
+        if set(values) != set(self.endpoints):
+            raise ValueError(
+                f"The risk bank was given the endpoints {sorted(values)}; "
+                f"expected {sorted(self.endpoints)}."
+            )
+        for name, column in values.items():
+            if column.numel() != len(index):
+                raise ValueError(
+                    f"'{name}' has {column.numel()} patients but 'index' has {len(index)}."
+                )
+        return torch.stack([values[name].reshape(-1).to(self.scores) for name in self.endpoints], 1)
+
+
+def _last_of_each(index: Tensor) -> Tensor:
+    """Rows that hold the last occurrence of each non-negative index, in order."""
+    patients, which = torch.unique(index, return_inverse=True)
+    rows = torch.arange(len(index), device=index.device)
+    last = torch.zeros_like(patients).scatter_reduce(0, which, rows, "amax")
+    return last[patients >= 0].sort().values
