@@ -1,0 +1,127 @@
+"""EpochOutputs: what the network said of every patient in an epoch, and the numbers to follow."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import binary_auroc, multiclass_f1_score
+from torchsurv.metrics.cindex import ConcordanceIndex
+
+from mtl_hcc.nn import TaskHead
+
+
+class EpochOutputs:
+    """Collects global batches; each patient counts once, however often it was seen.
+
+    These numbers steer and monitor the training. What is published comes from
+    ``mtl_hcc.evaluate``, with intervals.
+
+    Args:
+        heads: Task name to head.
+    """
+
+    def __init__(self, heads: Mapping[str, TaskHead]) -> None:
+        self.heads = heads
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._index: list[Tensor] = []
+        self._outputs: dict[str, list[Tensor]] = {name: [] for name in self.heads}
+        self._targets: dict[str, list[Tensor]] = {}
+        self._loss_sums = dict.fromkeys(self.heads, 0.0)
+        self._counts = dict.fromkeys(self.heads, 0.0)
+
+    def add(
+        self,
+        index: Tensor,
+        outputs: Mapping[str, Tensor],
+        targets: Mapping[str, Tensor],
+        losses: Mapping[str, Tensor],
+    ) -> None:
+        """Take in one global batch, and its unweighted losses if they are to be averaged."""
+        self._index.append(index.detach())
+        for name, output in outputs.items():
+            self._outputs[name].append(output.detach().float())
+        for name, target in targets.items():
+            self._targets.setdefault(name, []).append(target.detach())
+        for name, loss in losses.items():
+            count = float(self.heads[name].informative(targets).sum())
+            self._loss_sums[name] += float(loss.detach()) * count if count else 0.0
+            self._counts[name] += count
+
+    def mean_losses(self) -> dict[str, float]:
+        """Return the epoch mean of each unweighted loss over informative patients, else NaN."""
+        return {
+            name: self._loss_sums[name] / count if count else float("nan")
+            for name, count in self._counts.items()
+        }
+
+    def patients(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return outputs (mean over rounds) and targets, one row per patient."""
+        index = torch.cat(self._index)
+        unique, position = index.unique(return_inverse=True)
+        rounds = torch.zeros(len(unique), device=index.device).index_add_(
+            0, position, torch.ones(len(index), device=index.device)
+        )
+        outputs = {}
+        for name, parts in self._outputs.items():
+            rows = torch.cat(parts)
+            total = rows.new_zeros(len(unique), rows.shape[1]).index_add_(0, position, rows)
+            outputs[name] = total / rounds[:, None]
+        first = torch.empty_like(unique).scatter_(
+            0, position.flip(0), torch.arange(len(index), device=index.device).flip(0)
+        )
+        return outputs, {name: torch.cat(parts)[first] for name, parts in self._targets.items()}
+
+    def exact_losses(self) -> dict[str, float]:
+        """Return each head's loss over all patients at once (the risk sets span everybody)."""
+        outputs, targets = self.patients()
+        return {
+            name: float(head.loss(outputs[name], targets))
+            if head.informative(targets).any()
+            else float("nan")
+            for name, head in self.heads.items()
+        }
+
+    def monitor(self, losses: Mapping[str, float]) -> dict[str, float]:
+        """Return the numbers to log: losses and their sum, C-index, or AUC and F1."""
+        outputs, targets = self.patients()
+        known = [loss for loss in losses.values() if loss == loss]  # a NaN differs from itself
+        values = {"loss": sum(known)}
+        for name, head in self.heads.items():
+            values[f"loss_{name}"] = losses[name]
+            labeled = head.labeled(targets)
+            labels = [targets[column][labeled] for column in head.columns]
+            if head.kind == "survival":
+                values[f"c_index_{name}"] = c_index(outputs[name][labeled, 0], *labels)
+            else:
+                values |= {
+                    f"{metric}_{name}": value
+                    for metric, value in class_metrics(outputs[name][labeled], labels[0]).items()
+                }
+        return values
+
+
+def c_index(log_hazard: Tensor, time: Tensor, event: Tensor) -> float:
+    """Return Harrell's C by TorchSurv, as the paper does; NaN without a comparable pair.
+
+    TorchSurv raises where no pair is comparable (all censored): a monitor must not stop a run.
+    """
+    event = event > 0
+    if not bool((event & (time < time.max())).any()):
+        return float("nan")
+    return float(ConcordanceIndex()(log_hazard, event, time))
+
+
+def class_metrics(logits: Tensor, label: Tensor) -> dict[str, float]:
+    """Return F1 (positive class, or macro) and for two classes AUC; NaN without both classes."""
+    if len(label.unique()) < 2:
+        return {"f1": float("nan"), "auc": float("nan")}
+    label = label.long()
+    classes = logits.shape[1]
+    predicted = logits.argmax(dim=1)
+    if classes > 2:
+        return {"f1": float(multiclass_f1_score(predicted, label, classes, average="macro"))}
+    f1 = multiclass_f1_score(predicted, label, num_classes=2, average="none")[1]
+    return {"f1": float(f1), "auc": float(binary_auroc(logits.softmax(dim=1)[:, 1], label))}

@@ -1,0 +1,254 @@
+"""MultiTaskModule: the only LightningModule. It trains any network of parts on any set of tasks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from mtl_hcc.batch import PatientBatch
+from mtl_hcc.epoch_outputs import EpochOutputs
+from mtl_hcc.gather import gather_patients
+from mtl_hcc.losses import EqualWeights, RiskBank, TaskWeighting
+from mtl_hcc.nn import (
+    Aggregator,
+    Backbone,
+    ClinicalEncoder,
+    CoxHead,
+    Fusion,
+    ImageEncoder,
+    PatientNetwork,
+    Stem,
+    TaskHead,
+)
+from mtl_hcc.schedule import schedule_factor
+
+
+@dataclass
+class Step:
+    """One global batch: the same on every rank."""
+
+    index: Tensor
+    outputs: dict[str, Tensor]
+    targets: dict[str, Tensor]
+
+
+class MultiTaskModule(lightning.LightningModule):
+    """Trains ``heads(fusion(aggregator(backbone(stem(phases, regions))), clinical))``.
+
+    A paper is a set of arguments. Leave out ``stem``, ``backbone`` and ``aggregator`` for a
+    clinical model, ``clinical`` for an imaging model.
+
+    Args:
+        heads: Task name to head; the head is given the width of the embedding.
+        fusion: Joins image and clinical vectors; given their width.
+        stem: First convolutions.
+        backbone: Given the stem's channels.
+        aggregator: Given the backbone's width; joins the phases.
+        clinical: Given the number of covariates.
+        covariates: Names of the encoded covariates, in the order of ``PatientBatch.covariates``.
+        weighting: How the tasks' losses are combined.
+        risk_bank: Patients of earlier batches that enlarge the risk sets of the Cox losses.
+        target_decay: If given, the bank is written by an exponential moving average of the network
+            (batch-norm statistics included) with this decay, e.g. 0.99, as in momentum contrast.
+        learning_rate: Peak learning rate of AdamW.
+        weight_decay: Decoupled L2 penalty of AdamW.
+        schedule: ``cosine`` falls to zero over the trainer's ``max_epochs``.
+        warmup_epochs: Epochs of linear warm-up from zero.
+        seed: Seeds dropout by epoch, so that a resumed run draws what an unbroken one would.
+    """
+
+    def __init__(
+        self,
+        *,
+        heads: dict[str, Callable[[int], TaskHead]],
+        fusion: Callable[[int], Fusion],
+        stem: Stem | None = None,
+        backbone: Callable[[int], Backbone] | None = None,
+        aggregator: Callable[[int], Aggregator] | None = None,
+        clinical: Callable[[int], ClinicalEncoder] | None = None,
+        covariates: list[str] | None = None,
+        weighting: TaskWeighting | None = None,
+        risk_bank: RiskBank | None = None,
+        target_decay: float | None = None,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-2,
+        schedule: Literal["cosine", "constant"] = "cosine",
+        warmup_epochs: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.network = _build_network(
+            heads, fusion, stem, backbone, aggregator, clinical, covariates or []
+        )
+        self.heads: dict[str, TaskHead] = dict(self.network.heads.items())  # type: ignore[arg-type]
+        self.weighting = weighting or EqualWeights()
+        self.weighting.start(list(self.heads))
+        self.risk_bank = risk_bank
+        self.target = (
+            AveragedModel(
+                self.network, multi_avg_fn=get_ema_multi_avg_fn(target_decay), use_buffers=True
+            ).requires_grad_(False)
+            if target_decay is not None and risk_bank is not None
+            else None
+        )
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.schedule: Literal["cosine", "constant"] = schedule
+        self.warmup_epochs = warmup_epochs
+        self.seed = seed
+        self.config: dict[str, Any] = {}
+        """The complete config as plain values; travels in every checkpoint."""
+        self.epochs = {"train": EpochOutputs(self.heads), "validation": EpochOutputs(self.heads)}
+
+    @property
+    def target_columns(self) -> list[str]:
+        """Names of the table columns that the heads learn from."""
+        return sorted({column for head in self.heads.values() for column in head.columns})
+
+    def forward(self, batch: PatientBatch) -> dict[str, Tensor]:
+        """Return task name to raw output, (patient, outputs)."""
+        outputs: dict[str, Tensor] = self.network(batch)
+        return outputs
+
+    # Training
+
+    def on_train_epoch_start(self) -> None:
+        """Seed dropout from seed, epoch and rank."""
+        torch.manual_seed((self.seed * 100_003 + self.current_epoch) * 1_009 + self.global_rank)
+        self.epochs["train"].clear()
+
+    def training_step(self, batch: PatientBatch, batch_idx: int) -> dict[str, Any]:
+        """Return the weighted loss of the global batch, the same on every rank."""
+        step = self._gather(batch, self(batch))
+        losses = {
+            name: head.loss(step.outputs[name], step.targets, index=step.index, bank=self.risk_bank)
+            for name, head in self.heads.items()
+        }
+        self.epochs["train"].add(step.index, step.outputs, step.targets, losses)
+        return {"loss": self.weighting.combine(losses), "step": step}
+
+    @torch.no_grad()
+    def on_train_batch_end(self, outputs: Any, batch: PatientBatch, batch_idx: int) -> None:
+        """Write the batch into the risk bank, after the optimizer's step."""
+        if self.risk_bank is None:
+            return
+        step: Step = outputs["step"]
+        if self.target is not None:
+            self.target.update_parameters(self.network)
+            self.target.eval()
+            step = self._gather(batch, self.target(batch))
+        scores, times, events = {}, {}, {}
+        for name, head in self.heads.items():
+            if isinstance(head, CoxHead) and head.endpoint in self.risk_bank.endpoints:
+                scores[head.endpoint] = step.outputs[name][:, 0].detach()
+                times[head.endpoint], events[head.endpoint] = (
+                    step.targets[column] for column in head.columns
+                )
+        self.risk_bank.write(step.index, scores, times, events)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch and set the task weights of the next one."""
+        weights = self.weighting.weights()
+        means = self.epochs["train"].mean_losses()
+        self._log("train", self.epochs["train"].monitor(means))
+        self._log("weights", weights)
+        self.weighting.end_epoch(means)
+
+    # Validation
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last epoch's outputs."""
+        self.epochs["validation"].clear()
+
+    def validation_step(self, batch: PatientBatch, batch_idx: int) -> None:
+        """Collect the outputs; the losses are computed on the full validation split."""
+        step = self._gather(batch, self(batch))
+        self.epochs["validation"].add(step.index, step.outputs, step.targets, {})
+
+    def on_validation_epoch_end(self) -> None:
+        """Log exact losses and metrics of the full validation split: sum over tasks, unweighted."""
+        losses = self.epochs["validation"].exact_losses()
+        self._log("validation", self.epochs["validation"].monitor(losses))
+
+    # What Lightning asks for
+
+    def configure_optimizers(self) -> Any:
+        """AdamW and a schedule stepped at every batch; vectors (norms, biases) are not decayed."""
+        trained = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.weight_decay},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
+        steps = max(int(self.trainer.estimated_stepping_batches), 1)
+        epochs = max(self.trainer.max_epochs or 1, 1)
+        factor = schedule_factor(
+            self.schedule, steps=steps, warmup_steps=int(self.warmup_epochs * steps / epochs)
+        )
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the config, as plain values."""
+        checkpoint["config"] = self.config
+
+    # Inside
+
+    def _gather(self, batch: PatientBatch, outputs: dict[str, Tensor]) -> Step:
+        columns = self.target_columns
+        gathered = gather_patients(
+            {"index": batch.index}
+            | {f"output {name}": output for name, output in outputs.items()}
+            | {f"target {name}": batch.targets[name] for name in columns}
+        )
+        return Step(
+            gathered["index"],
+            {name: gathered[f"output {name}"] for name in outputs},
+            {name: gathered[f"target {name}"] for name in columns},
+        )
+
+    def _log(self, section: str, values: dict[str, float]) -> None:
+        # Every rank holds the same gathered values: nothing to reduce.
+        self.log_dict({f"{section}/{name}": value for name, value in values.items()})
+
+
+def _build_network(
+    heads: dict[str, Callable[[int], TaskHead]],
+    fusion: Callable[[int], Fusion],
+    stem: Stem | None,
+    backbone: Callable[[int], Backbone] | None,
+    aggregator: Callable[[int], Aggregator] | None,
+    clinical: Callable[[int], ClinicalEncoder] | None,
+    covariates: list[str],
+) -> PatientNetwork:
+    """Hand each part the width of the part before it."""
+    parts = (stem, backbone, aggregator)
+    if any(part is None for part in parts) and any(part is not None for part in parts):
+        raise ValueError("stem, backbone and aggregator are given together, or none of them")
+    image = None
+    if stem is not None and backbone is not None and aggregator is not None:
+        trunk = backbone(stem.out_channels)
+        image = ImageEncoder(stem=stem, backbone=trunk, aggregator=aggregator(trunk.out_features))
+    if (clinical is None) == bool(covariates):
+        raise ValueError(
+            "model.clinical and data.covariates go together: "
+            f"model.clinical is {'not ' if clinical is None else ''}set, "
+            f"data.covariates names {len(covariates)} columns"
+        )
+    encoder = clinical(len(covariates)) if clinical is not None else None
+    if image is None and encoder is None:
+        raise ValueError("the model needs images (stem, backbone, aggregator) or covariates")
+    width = sum(part.out_features for part in (image, encoder) if part is not None)
+    joined = fusion(width)
+    return PatientNetwork(
+        image=image,
+        clinical=encoder,
+        fusion=joined,
+        heads={name: head(joined.out_features) for name, head in heads.items()},
+    )

@@ -1,0 +1,30 @@
+"""Networks in pure torch: stems, backbones, aggregators, clinical encoder, fusion, heads."""
+
+from mtl_hcc.nn.aggregators import Aggregator, Concatenate, GatedAttention, Mean
+from mtl_hcc.nn.backbones import Backbone, DenseNet, DenseNet121
+from mtl_hcc.nn.clinical import ClinicalEncoder
+from mtl_hcc.nn.fusion import FullyConnected, Fusion
+from mtl_hcc.nn.heads import ClassHead, CoxHead, TaskHead
+from mtl_hcc.nn.network import ImageEncoder, PatientNetwork
+from mtl_hcc.nn.stems import PlainStem, RegionStem, Stem
+
+__all__ = [
+    "Aggregator",
+    "Backbone",
+    "ClassHead",
+    "ClinicalEncoder",
+    "Concatenate",
+    "CoxHead",
+    "DenseNet",
+    "DenseNet121",
+    "FullyConnected",
+    "Fusion",
+    "GatedAttention",
+    "ImageEncoder",
+    "Mean",
+    "PatientNetwork",
+    "PlainStem",
+    "RegionStem",
+    "Stem",
+    "TaskHead",
+]

@@ -1,0 +1,117 @@
+"""Stems: the first convolutions, which decide what of the image each region contributes."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+REGIONS = {"liver": 1, "tumor": 2, "margin": 4, "loat": 8}
+"""Bits of a prepared region map, as in ``patient.Region``; ``liver`` is the whole organ."""
+
+
+def region_mask(regions: Tensor, region: str) -> Tensor:
+    """Return where a region lies, as bool of the shape of ``regions``.
+
+    Regions overlap in the store; here ``background_liver`` is what is left of the liver outside
+    tumor and margin, so that each voxel of the liver enters one stem.
+
+    Args:
+        regions: uint8 bits of any shape.
+        region: ``background_liver``, ``liver``, ``margin``, ``tumor`` or ``loat``.
+
+    Raises:
+        ValueError: if the name is none of these.
+    """
+    if region == "background_liver":
+        inside = (regions & REGIONS["liver"]) > 0
+        return inside & ((regions & (REGIONS["tumor"] | REGIONS["margin"])) == 0)
+    if region not in REGIONS:
+        known = ", ".join(["background_liver", *REGIONS])
+        raise ValueError(f"unknown region '{region}'; expected one of {known}")
+    return (regions & REGIONS[region]) > 0
+
+
+class Stem(nn.Module, ABC):
+    """Turns images and region maps into the backbone's first feature map.
+
+    Shapes:
+        images: (volume, 1, depth, height, width), float in [0, 1].
+        regions: same shape, uint8 bits.
+        returns: (volume, out_channels, depth', height', width').
+    """
+
+    out_channels: int
+
+    @abstractmethod
+    def forward(self, images: Tensor, regions: Tensor) -> Tensor:
+        """Return the first feature map."""
+
+
+class RegionStem(Stem):
+    """One convolution for each region, summed: the region-of-interest enhancement.
+
+    ``out = sum_r conv_r([image * mask_r, mask_r])``, so each region has filters of its own and a
+    dark voxel inside a region differs from no region at all (section "Neural network structure" of
+    the CT multi-task paper: "three 3D convolutional layers corresponding to background liver
+    tissue, tumor margins, and the tumor itself").
+
+    The sum of convolutions is computed as a single convolution over the concatenated channels,
+    which is the same thing and one call.
+
+    Args:
+        out_channels: Channels of the feature map.
+        regions: Regions that get a convolution each.
+        kernel_size: Edge of the cubic kernel in voxels.
+        stride: Stride in voxels; the feature map is this much coarser than the image.
+    """
+
+    def __init__(
+        self,
+        *,
+        out_channels: int = 16,
+        regions: tuple[str, ...] = ("background_liver", "margin", "tumor"),
+        kernel_size: int = 3,
+        stride: int = 2,
+    ) -> None:
+        super().__init__()
+        for region in regions:
+            region_mask(torch.zeros(1, dtype=torch.uint8), region)
+        self.out_channels = out_channels
+        self.regions = tuple(regions)
+        self.convolution = nn.Conv3d(
+            2 * len(self.regions),
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=kernel_size // 2,
+            bias=False,
+        )
+
+    def forward(self, images: Tensor, regions: Tensor) -> Tensor:
+        """Return the summed region features."""
+        masks = torch.cat([region_mask(regions, name) for name in self.regions], dim=1)
+        masks = masks.to(images.dtype)  # (volume, region, depth, height, width)
+        features: Tensor = self.convolution(torch.cat([images * masks, masks], dim=1))
+        return features
+
+
+class PlainStem(Stem):
+    """One convolution over the image alone: the ablation without region stems.
+
+    Args:
+        out_channels: Channels of the feature map.
+        kernel_size: Edge of the cubic kernel in voxels.
+        stride: Stride in voxels.
+    """
+
+    def __init__(self, *, out_channels: int = 16, kernel_size: int = 3, stride: int = 2) -> None:
+        super().__init__()
+        self.out_channels = out_channels
+        self.convolution = nn.Conv3d(
+            1, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
+        )
+
+    def forward(self, images: Tensor, regions: Tensor) -> Tensor:
+        """Return the features of the image; ``regions`` is not looked at."""
+        features: Tensor = self.convolution(images)
+        return features
