@@ -1,0 +1,169 @@
+"""What is true of each phantom patient: the latent variables and the hazards made of them."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+UNIT_LATENTS = (
+    "irregularity",
+    "capsule",
+    "hyperenhancement",
+    "washout",
+    "necrosis",
+    "corona",
+    "nodularity",
+)
+"""Strengths from 0 (absent) to 1 (full), Beta(0.8, 0.8): rather absent or full than halfway."""
+LATENTS = ("diameter_mm", *UNIT_LATENTS, "loat_area_mm2", "afp_ng_ml")
+
+MVI_EFFECT = {
+    "diameter_mm": 0.95,
+    "irregularity": 1.05,
+    "capsule": -1.35,
+    "corona": 1.75,
+    "afp_ng_ml": 0.40,
+}
+"""Log odds of MVI per standard deviation of the latent."""
+DEATH_EFFECT = {
+    "diameter_mm": 0.75,
+    "washout": 1.10,
+    "necrosis": 0.95,
+    "nodularity": 0.45,
+    "loat_area_mm2": 0.30,
+}
+"""Log hazard of death per standard deviation of the latent."""
+RECURRENCE_EFFECT = {
+    "diameter_mm": 0.75,
+    "washout": 1.05,
+    "necrosis": 0.75,
+    "nodularity": 0.40,
+    "loat_area_mm2": 0.35,
+}
+"""Log hazard of recurrence per standard deviation of the latent."""
+DEATH_EFFECT_OF_MVI = 0.9
+RECURRENCE_EFFECT_OF_MVI = 1.1
+MVI_INTERCEPT = -0.30
+
+VISIBILITY: Mapping[str, Mapping[str, float]] = {
+    "diameter_mm": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
+    "irregularity": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
+    "capsule": {"arterial": 0.0, "portal_venous": 1.0, "delayed": 0.4},
+    "hyperenhancement": {"arterial": 1.0, "portal_venous": 0.0, "delayed": 0.0},
+    "washout": {"arterial": 0.0, "portal_venous": 1.0, "delayed": 0.4},
+    "necrosis": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
+    "corona": {"arterial": 1.0, "portal_venous": 0.0, "delayed": 0.0},
+    "nodularity": {"arterial": 0.5, "portal_venous": 1.0, "delayed": 1.0},
+    "loat_area_mm2": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
+    "afp_ng_ml": {"arterial": 0.0, "portal_venous": 0.0, "delayed": 0.0},
+}
+"""Share of the full contrast at which a phase shows a latent."""
+
+DIAMETER_MEDIAN_MM, DIAMETER_LOG_SD = 42.0, 0.42
+LOAT_MEDIAN_MM2, LOAT_LOG_SD = 850.0, 0.42
+AFP_MEDIAN_NG_ML, AFP_LOG_SD = 35.0, 2.2
+UNIT_SHAPE = 0.8
+
+
+def draw_latents(number: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw the latent variables of ``number`` patients, each independent of the others."""
+    latents = pd.DataFrame(index=range(number))
+    size = np.clip(rng.standard_normal(number), -2.3, 2.0)
+    latents["diameter_mm"] = DIAMETER_MEDIAN_MM * np.exp(DIAMETER_LOG_SD * size)
+    for name in UNIT_LATENTS:
+        latents[name] = rng.beta(UNIT_SHAPE, UNIT_SHAPE, number)
+    fat = np.clip(rng.standard_normal(number), -2.3, 2.0)
+    latents["loat_area_mm2"] = LOAT_MEDIAN_MM2 * np.exp(LOAT_LOG_SD * fat)
+    latents["afp_ng_ml"] = AFP_MEDIAN_NG_ML * np.exp(AFP_LOG_SD * rng.standard_normal(number))
+    return latents
+
+
+def standardized(latents: pd.DataFrame) -> pd.DataFrame:
+    """Return the latents with mean 0 and standard deviation 1 in the phantom population."""
+    unit_sd = np.sqrt(1 / (4 * (2 * UNIT_SHAPE + 1)))
+    scores = pd.DataFrame(index=latents.index)
+    for name in UNIT_LATENTS:
+        scores[name] = (latents[name] - 0.5) / unit_sd
+    for name, median, log_sd in (
+        ("diameter_mm", DIAMETER_MEDIAN_MM, DIAMETER_LOG_SD),
+        ("loat_area_mm2", LOAT_MEDIAN_MM2, LOAT_LOG_SD),
+        ("afp_ng_ml", AFP_MEDIAN_NG_ML, AFP_LOG_SD),
+    ):
+        scores[name] = np.log(latents[name] / median) / log_sd
+    return scores
+
+
+def _linear(scores: pd.DataFrame, effects: Mapping[str, float]) -> "pd.Series[float]":
+    return sum((scores[name] * effect for name, effect in effects.items()), 0.0 * scores.iloc[:, 0])
+
+
+def _probability(log_odds: "pd.Series[float]") -> "pd.Series[float]":
+    return pd.Series(1 / (1 + np.exp(-log_odds)), index=log_odds.index)
+
+
+def mvi_probability(latents: pd.DataFrame) -> "pd.Series[float]":
+    """Return the true probability of microvascular invasion."""
+    return _probability(MVI_INTERCEPT + _linear(standardized(latents), MVI_EFFECT))
+
+
+def death_log_hazard(latents: pd.DataFrame, mvi: "pd.Series[float]") -> "pd.Series[float]":
+    """Return the true log hazard of death, relative to the baseline (OS)."""
+    return _linear(standardized(latents), DEATH_EFFECT) + DEATH_EFFECT_OF_MVI * mvi
+
+
+def recurrence_log_hazard(latents: pd.DataFrame, mvi: "pd.Series[float]") -> "pd.Series[float]":
+    """Return the true log hazard of recurrence alone, relative to the baseline."""
+    return _linear(standardized(latents), RECURRENCE_EFFECT) + RECURRENCE_EFFECT_OF_MVI * mvi
+
+
+def _seen(latents: pd.DataFrame, phases: Iterable[str]) -> pd.DataFrame:
+    """Return the standardized latents, each shrunk to its visibility in the best given phase."""
+    scores = standardized(latents)
+    shown = list(phases)
+    for name, by_phase in VISIBILITY.items():
+        scores[name] *= max((by_phase[phase] for phase in shown), default=0.0)
+    return scores
+
+
+def visible_mvi_probability(latents: pd.DataFrame, phases: Iterable[str]) -> "pd.Series[float]":
+    """Return the probability of MVI as far as the given phases show it (without AFP)."""
+    return _probability(MVI_INTERCEPT + _linear(_seen(latents, phases), MVI_EFFECT))
+
+
+def visible_log_hazard(latents: pd.DataFrame, phases: Iterable[str]) -> pd.DataFrame:
+    """Return what the images of some phases tell about the outcomes: the ceiling of a network.
+
+    A latent that the phases show at a share v of its full contrast counts v times; MVI, which
+    nobody sees, is replaced by its visible probability.
+
+    Args:
+        latents: Latents of each patient, e.g. ``oracle.csv``.
+        phases: Phases that are looked at.
+
+    Returns:
+        Columns ``os_log_hazard``, ``rfs_log_hazard`` and ``mvi_probability``.
+    """
+    shown = list(phases)
+    scores = _seen(latents, shown)
+    mvi = visible_mvi_probability(latents, shown)
+    death = _linear(scores, DEATH_EFFECT) + DEATH_EFFECT_OF_MVI * mvi
+    recurrence = _linear(scores, RECURRENCE_EFFECT) + RECURRENCE_EFFECT_OF_MVI * mvi
+    return pd.DataFrame(
+        {
+            "os_log_hazard": death,
+            "rfs_log_hazard": either_log_hazard(death, recurrence),
+            "mvi_probability": mvi,
+        }
+    )
+
+
+RECURRENCE_LOG_RATE = 0.35
+"""Log of the baseline rate of recurrence over that of death."""
+
+
+def either_log_hazard(
+    death: "pd.Series[float]", recurrence: "pd.Series[float]"
+) -> "pd.Series[float]":
+    """Return the log hazard of recurrence or death: both share a Weibull shape, so rates add."""
+    either = np.logaddexp(death, recurrence + RECURRENCE_LOG_RATE)
+    return pd.Series(either, index=death.index)

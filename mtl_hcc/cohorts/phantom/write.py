@@ -1,0 +1,174 @@
+"""Writes the phantom cohort as an ordinary cohort folder, patient by patient, restartable."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from joblib import Parallel, delayed
+
+from mtl_hcc.cohorts.phantom.latents import LATENTS, draw_latents
+from mtl_hcc.cohorts.phantom.outcomes import draw_clinical, draw_outcomes
+from mtl_hcc.cohorts.phantom.patient import Scan, scan_patient
+from mtl_hcc.cohorts.phantom.settings import SPLIT_OF_CENTER, PhantomSettings
+from mtl_hcc.errors import CohortError
+
+TRUTH = ("os_log_hazard", "rfs_log_hazard", "mvi_probability")
+
+
+def write_phantom(root: Path, settings: PhantomSettings, *, workers: int, progress: bool) -> Path:
+    """Write a phantom cohort and return its folder.
+
+    The folder follows the cohort contract (``patients.csv``, ``images/<patient_id>/``), and adds
+    ``oracle.csv`` (latents, true log hazards and MVI probability of each patient) and
+    ``settings.json``. Patients that are already there from the same settings are kept; a patient
+    appears only when all its files are complete. The result does not depend on ``workers``.
+
+    Args:
+        root: Folder to write to; new, empty, or of an earlier call.
+        settings: What to make.
+        workers: Processes that work at the same time.
+        progress: Show a progress bar.
+
+    Raises:
+        CohortError: The folder holds something else, or a phantom of other settings.
+    """
+    root = Path(root)
+    _claim(root, settings)
+    patients, oracle = draw_tables(settings)
+    images = root / "images"
+    images.mkdir(exist_ok=True)
+    _remove_others(images, set(patients["patient_id"]))
+    missing = [
+        row for row in oracle.to_dict("records") if not (images / row["patient_id"]).exists()
+    ]
+    _write_all(images, missing, settings, workers=workers, progress=progress)
+    _write_text(root / "oracle.csv", oracle.to_csv(index=False))
+    _write_text(root / "patients.csv", patients.to_csv(index=False))
+    return root
+
+
+def draw_tables(settings: PhantomSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return ``patients.csv`` and ``oracle.csv``; every patient has a random stream of its own."""
+    rows = []
+    for place, center in enumerate(SPLIT_OF_CENTER):
+        for number in range(settings.patients_of_center.get(center, 0)):
+            rng = np.random.default_rng([settings.seed, place, number, 0])
+            latents = draw_latents(1, rng)
+            outcomes = draw_outcomes(latents, rng)
+            clinical = draw_clinical(latents, outcomes, rng)
+            name = pd.DataFrame({"patient_id": [f"{center}-{number + 1:03d}"], "center": center})
+            rows.append(pd.concat([name, outcomes, clinical, latents.add_prefix("true_")], axis=1))
+    if not rows:
+        raise CohortError(
+            "the phantom has no patients",
+            where="PhantomSettings.patients",
+            expected="at least one patient in one center",
+            remedy="Give a number, e.g. {I: 96, VI: 60}.",
+        )
+    both = pd.concat(rows, ignore_index=True)
+    both.insert(2, "split", both["center"].map(SPLIT_OF_CENTER))
+    hidden = [f"true_{name}" for name in LATENTS]
+    patients = both.drop(columns=[*TRUTH, *hidden])
+    oracle = both[["patient_id", "center", "split", *TRUTH, *hidden]]
+    return patients, oracle.rename(columns=dict(zip(hidden, LATENTS, strict=True)))
+
+
+def _claim(root: Path, settings: PhantomSettings) -> None:
+    """Make the folder ours, or refuse one that holds something else."""
+    mark = root / "settings.json"
+    if mark.exists():
+        found = json.loads(mark.read_text()).get("fingerprint")
+        if found != settings.fingerprint:
+            raise CohortError(
+                f"the folder holds a phantom of other settings ({found})",
+                where=str(root),
+                expected=f"settings {settings.fingerprint}",
+                remedy="Remove the folder, or write the new phantom to another one.",
+            )
+        return
+    if root.exists() and any(root.iterdir()):
+        raise CohortError(
+            "the folder is not empty and holds no phantom",
+            where=str(root),
+            expected="a new or empty folder",
+            remedy="Choose another folder for the phantom.",
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    _write_text(mark, json.dumps({"phantom": True, "fingerprint": settings.fingerprint}, indent=1))
+
+
+def _remove_others(images: Path, wanted: set[str]) -> None:
+    """Remove half-written patients and patients of a larger phantom of the same settings."""
+    for folder in images.iterdir():
+        if folder.name not in wanted:
+            shutil.rmtree(folder)
+
+
+def _write_all(
+    images: Path,
+    rows: list[dict[Any, Any]],
+    settings: PhantomSettings,
+    *,
+    workers: int,
+    progress: bool,
+) -> None:
+    if not rows:
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("making phantom patients"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        disable=not progress,
+    )
+    jobs = (delayed(write_patient)(images, row, settings) for row in rows)
+    with bar:
+        task = bar.add_task("patients", total=len(rows))
+        for _ in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
+            bar.advance(task)
+
+
+def write_patient(images: Path, row: dict[Any, Any], settings: PhantomSettings) -> str:
+    """Write the images of one row of the oracle; the folder appears when it is complete."""
+    patient_id, center = row["patient_id"], row["center"]
+    place, number = [*SPLIT_OF_CENTER].index(center), int(patient_id.rsplit("-", 1)[1]) - 1
+    rng = np.random.default_rng([settings.seed, place, number, 1])
+    scans = scan_patient(row, center, settings, rng)
+    unfinished = images / f".{patient_id}.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    for phase, scan in scans.items():
+        _write_nifti(unfinished / f"{phase}.nii.gz", scan.image, scan)
+        if settings.regions == "per_phase":
+            _write_nifti(unfinished / f"{phase}_regions.nii.gz", scan.regions, scan)
+    if settings.regions == "one_map":
+        drawn = scans["portal_venous"]
+        _write_nifti(unfinished / "regions.nii.gz", drawn.regions, drawn)
+    unfinished.rename(images / patient_id)
+    return str(patient_id)
+
+
+def _write_nifti(path: Path, voxels: npt.NDArray[Any], scan: Scan) -> None:
+    """Write through SimpleITK, then compress lightly: noise does not shrink much anyway."""
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(voxels)
+    image.SetSpacing(scan.spacing)
+    image.SetOrigin(scan.origin)
+    plain = path.with_name(path.name.removesuffix(".gz"))
+    SimpleITK.WriteImage(image, str(plain))
+    path.write_bytes(gzip.compress(plain.read_bytes(), compresslevel=1, mtime=0))
+    plain.unlink()
+
+
+def _write_text(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_text(text)
+    unfinished.rename(path)
