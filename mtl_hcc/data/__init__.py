@@ -1,0 +1,1 @@
+"""From the prepared store to batches: splits, sampling, augmentation, loading."""

@@ -1,0 +1,315 @@
+"""CohortDataModule: from a cohort, or the phantom, to batches; one fold of one split."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader, Sampler
+
+from mtl_hcc.batch import PatientBatch
+from mtl_hcc.cohorts.phantom.settings import PhantomSettings
+from mtl_hcc.cohorts.source import CohortSource
+from mtl_hcc.data.augmentation import Augmentation
+from mtl_hcc.data.covariates import CovariateKind, encode_covariates
+from mtl_hcc.data.dataset import ImageStore, PatientDataset, PatientSample, collate
+from mtl_hcc.data.draws import TrainingBatch
+from mtl_hcc.data.endpoints import event_flags, target_columns
+from mtl_hcc.data.intake import read_table, renew_store
+from mtl_hcc.data.patient_sampler import OrderedBatchSampler, PatientBatchSampler
+from mtl_hcc.data.split_checks import check_splits
+from mtl_hcc.data.split_file import keep_splits
+from mtl_hcc.data.splits import Split
+from mtl_hcc.errors import ConfigError, SplitError
+from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.store import PreparedStore
+
+_Part = TypeVar("_Part")
+
+
+class CohortDataModule(LightningDataModule):
+    """Patients of one cohort as batches.
+
+    Batches come as float16 images and are made float32, and in training augmented, on the device
+    by ``on_after_batch_transfer``. Ranks are told apart here, so the trainer needs
+    ``use_distributed_sampler=False``.
+
+    Args:
+        store: Folder of the prepared store; also of the phantom and of ``splits.csv``.
+        split: Who trains, who validates, who is only looked at.
+        endpoints: Endpoints to give as targets: ``os``, ``rfs``, ``mvi``, ``mvi_grade``.
+        cohort: Folder or file of the cohort; the phantom cohort is made when it is not given.
+        source: How the cohort is read. Default: the NIfTI folder, or the table without images.
+        phantom: Which phantom to make when there is no cohort.
+        preparation: How images are prepared; none uses the clinical table only.
+        covariates: Column to ``linear``, ``log``, or the list of levels of a category.
+        batch_size: Patients in a batch, over all devices.
+        rounds: Augmentation rounds: visits of each patient in an epoch.
+        rotate: Rotate uniformly over SO(3) in training.
+        time_jitter_days: In training, times shift by up to this many days.
+        phase_dropout: In training, chance that a patient loses one phase.
+        workers: Processes that load patients; 0 loads in the training process.
+        preparation_workers: Processes that prepare patients; -1 for all cores.
+        cache: Keep the arrays in memory once read. With ``workers`` the operating system's cache
+            of the files does that, shared by all processes.
+        seed: Seed of batches and augmentation, 0 or more.
+        fold: Fold of the split to train.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: str,
+        split: Split,
+        endpoints: list[str],
+        cohort: str | None = None,
+        source: CohortSource | None = None,
+        phantom: PhantomSettings | None = None,
+        preparation: Preparation | None = None,
+        covariates: dict[str, CovariateKind] | None = None,
+        batch_size: int = 16,
+        rounds: int = 3,
+        rotate: bool = True,
+        time_jitter_days: float = 3.0,
+        phase_dropout: float = 0.0,
+        workers: int = 0,
+        preparation_workers: int = -1,
+        cache: bool = True,
+        seed: int = 0,
+        fold: int = 0,
+    ) -> None:
+        super().__init__()
+        _check_numbers(batch_size=batch_size, rounds=rounds, seed=seed, workers=workers)
+        self.target_names = target_columns(endpoints)
+        self.store_root, self.cohort = Path(store), cohort
+        self.source, self.phantom = source, phantom or PhantomSettings()
+        self.preparation, self.preparation_workers = preparation, preparation_workers
+        self.split, self.fold, self.endpoints = split, fold, endpoints
+        self.covariates = covariates or {}
+        self.batch_size, self.rounds, self.workers = batch_size, rounds, workers
+        self.cache, self.seed = cache, seed
+        self.augmentation = Augmentation(
+            rotate=rotate,
+            time_jitter_days=time_jitter_days,
+            phase_dropout=phase_dropout,
+            seed=seed,
+        )
+        self._store: PreparedStore | None = None
+        self._table: pd.DataFrame | None = None
+        self._splits: pd.Series | None = None
+        self._covariates: npt.NDArray[np.float32] | None = None
+        self._covariate_names: list[str] = []
+
+    # What the run needs to know ------------------------------------------------------------
+
+    @property
+    def cohort_root(self) -> Path:
+        """Folder or file of the cohort; of the phantom when no cohort was given."""
+        if self.cohort is not None:
+            return Path(self.cohort)
+        return self.store_root / f"phantom-{self.phantom.fingerprint}"
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Phases along the image axis; empty without images."""
+        return () if self.preparation is None else tuple(self.preparation.phases)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The cohort's table, indexed by ``patient_id``; its rows are the batches' ``index``."""
+        return _ready(self._table)
+
+    @property
+    def splits(self) -> pd.Series:
+        """Split of each patient in this fold, in the order of the table."""
+        return _ready(self._splits)
+
+    @property
+    def covariate_names(self) -> list[str]:
+        """Names of the columns of ``PatientBatch.covariates``."""
+        return self._covariate_names
+
+    @property
+    def train_covariates(self) -> npt.NDArray[np.float32] | None:
+        """(training patient, covariate), NaN where missing: what scalers are fitted on."""
+        if self._covariates is None:
+            return None
+        return self._covariates[(self.splits == "train").to_numpy()]
+
+    # Lightning's hooks ---------------------------------------------------------------------
+
+    def prepare_data(self) -> None:
+        """Make the phantom if there is no cohort, renew the store, keep the splits (rank 0)."""
+        if self.cohort is None:
+            from mtl_hcc.cohorts.phantom.write import write_phantom
+
+            print(f"No data.cohort given: phantom cohort in {self.cohort_root}", flush=True)
+            write_phantom(
+                self.cohort_root, self.phantom, workers=self.preparation_workers, progress=True
+            )
+        renew_store(
+            self.cohort_root,
+            self.source or _default_source(self.preparation),
+            self.preparation,
+            self.store_root,
+            workers=self.preparation_workers,
+        )
+        keep_splits(self.split, self._read_table()[0], self.store_root / "splits.csv")
+
+    def setup(self, stage: str = "fit") -> None:
+        """Read table and splits; to train, check that they can serve the endpoints.
+
+        Args:
+            stage: ``fit``, ``validate``, ``test`` or ``predict``.
+        """
+        if self._table is None:
+            self._table, self._store = self._read_table()
+            splits = keep_splits(self.split, self._table, self.store_root / "splits.csv")
+            self._splits = _of_fold(splits, self.fold).reindex(self._table.index)
+            if self.covariates:
+                self._covariates, self._covariate_names = encode_covariates(
+                    self._table, self.covariates
+                )
+        if stage == "fit":
+            check_splits(self.splits, self.table, self.endpoints, fold=self.fold)
+
+    def train_dataloader(self) -> DataLoader[PatientSample]:
+        """Return the training visits of this rank; call ``set_epoch`` on ``batch_sampler``."""
+        rank, world_size = self._ranks()
+        dataset = self._dataset(["train"])
+        members = self.table.loc[dataset.patient_ids]
+        sampler = PatientBatchSampler(
+            events={name: event_flags(members, name).to_numpy() for name in self.endpoints},
+            patients=len(dataset),
+            batch_size=self.batch_size,
+            rounds=self.rounds,
+            seed=self.seed,
+            rank=rank,
+            world_size=world_size,
+        )
+        return self._loader(dataset, sampler)
+
+    def val_dataloader(self) -> DataLoader[PatientSample]:
+        """Return the validation patients of this rank, in order and as they are."""
+        rank, world_size = self._ranks()
+        dataset = self._dataset(["validation"])
+        sampler = OrderedBatchSampler(
+            patients=len(dataset), batch_size=self.batch_size, rank=rank, world_size=world_size
+        )
+        return self._loader(dataset, sampler)
+
+    def predict_dataloader(self) -> DataLoader[PatientSample]:
+        """Return this rank's share of all patients of all splits, in the table's order."""
+        rank, world_size = self._ranks()
+        shares = np.array_split(np.arange(len(self.table)), world_size)
+        dataset = self._dataset(None, rows=shares[rank])
+        # No batch sampler of our own: Lightning wraps the one of a prediction loader.
+        return DataLoader(
+            dataset,
+            batch_size=-(-self.batch_size // world_size),
+            num_workers=self.workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def on_after_batch_transfer(self, batch: PatientBatch, dataloader_idx: int) -> PatientBatch:
+        """Make images float32, and augment a training batch, on the device.
+
+        Args:
+            batch: The batch, on its device.
+            dataloader_idx: Not used.
+        """
+        if batch.images is not None:
+            batch.images = batch.images.float()
+        return self.augmentation(batch) if isinstance(batch, TrainingBatch) else batch
+
+    # Parts ---------------------------------------------------------------------------------
+
+    def _read_table(self) -> tuple[pd.DataFrame, PreparedStore | None]:
+        """Return the table, of the patients with images if any are used, and the store."""
+        if self.preparation is None:
+            return read_table(self.store_root / "patients.csv"), None
+        store = PreparedStore(self.store_root)
+        prepared = set(store.manifest["patient_id"])
+        return store.table[store.table.index.isin(prepared)], store
+
+    def _ranks(self) -> tuple[int, int]:
+        """Return rank and number of processes; without a trainer there is one."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _dataset(
+        self, splits: Sequence[str] | None, *, rows: npt.NDArray[np.int64] | None = None
+    ) -> PatientDataset:
+        """Return the patients of some splits, or of some rows, in the table's order."""
+        chosen = self.table.index if splits is None else self.splits.index[self.splits.isin(splits)]
+        store: ImageStore | None = self._store
+        return PatientDataset(
+            table=self.table,
+            patient_ids=(chosen if rows is None else chosen[rows]).tolist(),
+            splits=self.splits,
+            target_names=self.target_names,
+            covariates=self._covariates,
+            store=store,
+            cache=self.cache and self.workers == 0,
+        )
+
+    def _loader(
+        self, dataset: PatientDataset, sampler: Sampler[list[int]] | PatientBatchSampler
+    ) -> DataLoader[PatientSample]:
+        """Return a loader of the sampler's batches."""
+        return DataLoader(
+            dataset,
+            batch_sampler=sampler,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+
+def _default_source(preparation: Preparation | None) -> CohortSource:
+    """Return the reader of the contract's layout."""
+    if preparation is None:
+        from mtl_hcc.cohorts.clinical_table import ClinicalTable
+
+        return ClinicalTable()
+    from mtl_hcc.cohorts.nifti_folder import NiftiFolder
+
+    return NiftiFolder()
+
+
+def _of_fold(splits: pd.DataFrame, fold: int) -> pd.Series:
+    """Return the split by ``patient_id`` in one fold."""
+    known = sorted(splits["fold"].unique())
+    if fold not in known:
+        raise SplitError(
+            f"no fold {fold}",
+            where="data.fold",
+            expected=f"one of {', '.join(map(str, known))}",
+            remedy="Set data.fold, or more folds in data.split.",
+        )
+    return splits[splits["fold"] == fold].set_index("patient_id")["split"]
+
+
+def _ready(part: _Part | None) -> _Part:
+    """Return what ``setup`` reads, or say that it was not called."""
+    if part is None:
+        raise RuntimeError("call prepare_data() and setup() first")
+    return part
+
+
+def _check_numbers(*, batch_size: int, rounds: int, seed: int, workers: int) -> None:
+    """Raise :class:`ConfigError` for numbers that make no sense."""
+    least = {"batch_size": (batch_size, 1), "rounds": (rounds, 1), "seed": (seed, 0)}
+    for name, (value, lowest) in {**least, "workers": (workers, 0)}.items():
+        if value < lowest:
+            raise ConfigError(
+                f"{name} is {value}",
+                where=f"data.{name}",
+                expected=f"{lowest} or more",
+                remedy=f"Correct data.{name}.",
+            )

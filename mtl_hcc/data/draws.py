@@ -1,0 +1,97 @@
+"""Random draws of one patient: the same whatever the batch, the rank, or a resume in between."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mtl_hcc.batch import PatientBatch
+
+
+class Purpose(IntEnum):
+    """What a draw is for: each purpose has its own stream of random numbers."""
+
+    ROTATION = 1
+    TIME_JITTER = 2
+    PHASE_DROPOUT = 3
+
+
+class Draw(NamedTuple):
+    """One visit of a patient in training.
+
+    Attributes:
+        position: Position of the patient in the dataset.
+        epoch: Epoch, from 0.
+        round: Augmentation round within the epoch, from 0.
+    """
+
+    position: int
+    epoch: int
+    round: int
+
+
+@dataclass
+class TrainingBatch(PatientBatch):
+    """A batch that is still to be augmented.
+
+    Attributes:
+        draw: (patient, 2) int64 epoch and round of each patient; stays on the CPU, where the
+            random numbers are drawn.
+    """
+
+    draw: Tensor
+
+    def plain(self) -> PatientBatch:
+        """Return the batch without the draws."""
+        parts = vars(self).copy()
+        parts.pop("draw")
+        return PatientBatch(**parts)
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "TrainingBatch":
+        """Return the same batch with its tensors, except the draws, on ``device``."""
+        moved = self.plain().to(device, non_blocking=non_blocking)
+        return TrainingBatch(**vars(moved), draw=self.draw)
+
+    def pin_memory(self) -> "TrainingBatch":
+        """Return the batch in page-locked memory."""
+        return TrainingBatch(**vars(self.plain().pin_memory()), draw=self.draw)
+
+
+def patient_generator(
+    purpose: Purpose, *, seed: int, epoch: int, round_: int, index: int
+) -> np.random.Generator:
+    """Return the random numbers of one patient in one round of one epoch.
+
+    Philox is counter-based (Salmon et al., 2011, doi:10.1145/2063384.2063405): any state is
+    reached at once, so nothing has to be stored in a checkpoint.
+
+    Args:
+        purpose: What the numbers are for.
+        seed: Seed of the run, 0 or more.
+        epoch: Epoch, from 0.
+        round_: Augmentation round, from 0.
+        index: Row of the patient in the store's table.
+    """
+    # The first word of the counter advances with each number, the others name the visit.
+    key = np.array([seed, purpose], dtype=np.uint64)
+    counter = np.array([0, index, round_, epoch], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
+def batch_generators(
+    batch: TrainingBatch, purpose: Purpose, *, seed: int
+) -> list[np.random.Generator]:
+    """Return one generator for each patient of the batch, in its order.
+
+    Args:
+        batch: A training batch, with its table rows and draws.
+        purpose: What the numbers are for.
+        seed: Seed of the run.
+    """
+    return [
+        patient_generator(purpose, seed=seed, epoch=epoch, round_=round_, index=index)
+        for index, (epoch, round_) in zip(batch.index.tolist(), batch.draw.tolist(), strict=True)
+    ]

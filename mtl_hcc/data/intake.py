@@ -1,0 +1,115 @@
+"""From a cohort to what training reads: makes or renews the prepared store when it is stale."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from mtl_hcc.cohorts.source import CohortSource
+from mtl_hcc.errors import CohortError
+from mtl_hcc.imaging.atomic import write_bytes
+from mtl_hcc.imaging.preparation import Preparation
+
+SOURCE_FILE = "source.json"
+
+
+def renew_store(
+    cohort: Path,
+    source: CohortSource,
+    preparation: Preparation | None,
+    store: Path,
+    *,
+    workers: int,
+) -> bool:
+    """Bring the store up to date with the cohort, and return whether anything was read.
+
+    Nothing is read when the cohort's files have the sizes and dates of last time and neither the
+    reader's settings nor the recipe changed. A cohort that is no longer there (training on
+    another machine) is fine as long as the store was made from it with these settings.
+
+    Args:
+        cohort: Folder or file of the cohort.
+        source: How it is read.
+        preparation: How images are prepared; None for a table without images.
+        store: Folder of the prepared store.
+        workers: Processes that prepare patients; -1 for all cores.
+    """
+    settings = _settings(cohort, source, preparation)
+    known = _read_source_file(store)
+    if not cohort.exists():
+        if known.get("settings") == settings:
+            return False
+        raise CohortError(
+            "no such file or folder",
+            where=str(cohort),
+            expected="a cohort",
+            remedy="Correct data.cohort, or leave it out to train on the phantom cohort.",
+        )
+    now = {"settings": settings, "files": _files(cohort)}
+    if known == now and (store / "patients.csv").is_file():
+        return False
+    read = source.read(cohort)
+    if preparation is None:
+        write_table(read.table, store / "patients.csv")
+        write_bytes(store / "quarantine.csv", read.quarantine.to_csv(index=False).encode())
+    else:
+        from mtl_hcc.data.prepare_store import prepare_store
+
+        prepare_store(read, preparation, store, workers=workers, progress=True)
+    write_bytes(store / SOURCE_FILE, json.dumps(now, indent=1).encode())
+    return True
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a cohort's table, whole or not at all.
+
+    Args:
+        table: Indexed by ``patient_id``.
+        path: The CSV file.
+    """
+    write_bytes(path, table.to_csv(index_label="patient_id").encode())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a table written by :func:`write_table`.
+
+    Args:
+        path: The CSV file.
+    """
+    text = {"patient_id": str, "center": str, "split": str}
+    table = pd.read_csv(
+        path, dtype=text, keep_default_na=False, na_values=[""], float_precision="round_trip"
+    )
+    return table.set_index("patient_id")
+
+
+def _settings(
+    cohort: Path, source: CohortSource, preparation: Preparation | None
+) -> dict[str, str | None]:
+    """Return what decides what the store holds, besides the cohort's files."""
+    return {
+        "cohort": str(cohort),
+        "source": f"{type(source).__name__} {sorted(vars(source).items())!r}",
+        "preparation": None if preparation is None else preparation.fingerprint(),
+    }
+
+
+def _files(cohort: Path) -> str:
+    """Return a hash over names, sizes and dates of the cohort's files."""
+    paths = sorted(cohort.rglob("*")) if cohort.is_dir() else [cohort]
+    digest = hashlib.sha256()
+    for path in paths:
+        if path.is_file():
+            found = path.stat()
+            digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _read_source_file(store: Path) -> dict[str, object]:
+    """Return what the store was made from; nothing when that is not known."""
+    try:
+        known: dict[str, object] = json.loads((store / SOURCE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known

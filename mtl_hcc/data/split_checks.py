@@ -1,0 +1,69 @@
+"""Whether a split can train what is asked for: patients, events, and more than one class."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mtl_hcc.data.endpoints import check_columns, event_flags, target_columns
+from mtl_hcc.errors import SplitError
+from mtl_hcc.patient import SURVIVAL_ENDPOINTS
+
+
+def check_splits(
+    splits: pd.Series, table: pd.DataFrame, endpoints: Sequence[str], *, fold: int = 0
+) -> None:
+    """Raise :class:`SplitError` when train or validation cannot serve the endpoints.
+
+    Other splits may lack events: their metrics are then empty, with the reason.
+
+    Args:
+        splits: Split by ``patient_id`` in one fold.
+        table: The cohort's table.
+        endpoints: Endpoints to train.
+        fold: Number of the fold, for the message.
+    """
+    check_columns(table, endpoints)
+    for name in ("train", "validation"):
+        members = table.loc[splits.index[splits == name]]
+        if members.empty:
+            found = ", ".join(f"{key} {count}" for key, count in splits.value_counts().items())
+            raise SplitError(
+                f"no patient in split {name} (found: {found})",
+                where=f"data.split, fold {fold}",
+                remedy="Name a split train and one validation, or choose RandomSplit or KFold "
+                "in data.split.",
+            )
+        for endpoint in endpoints:
+            if endpoint in SURVIVAL_ENDPOINTS:
+                _check_events(members, endpoint, split=name, fold=fold)
+            elif name == "train":
+                _check_classes(members, endpoint, fold=fold)
+
+
+def _check_events(members: pd.DataFrame, endpoint: str, *, split: str, fold: int) -> None:
+    """Raise when nobody has the event: a Cox loss has nothing to learn from."""
+    if event_flags(members, endpoint).any():
+        return
+    labelled = int(members[target_columns([endpoint])].notna().all(axis=1).sum())
+    raise SplitError(
+        f"no event of {endpoint} among the {labelled} patients with a label in split {split} "
+        f"({len(members)} patients): every patient is censored",
+        where=f"column {endpoint}_event, fold {fold}",
+        remedy="Check that 1 means that the event occurred; take fewer folds or another seed in "
+        f"data.split; or take {endpoint!r} out of data.endpoints and the heads.",
+    )
+
+
+def _check_classes(members: pd.DataFrame, endpoint: str, *, fold: int) -> None:
+    """Raise when the training patients have one class only."""
+    classes = members[endpoint].dropna().unique()
+    if len(classes) > 1:
+        return
+    found = f"only class {classes[0]:g}" if len(classes) else "no label"
+    raise SplitError(
+        f"{found} among the {len(members)} patients of split train",
+        where=f"column {endpoint}, fold {fold}",
+        expected="two classes or more",
+        remedy=f"Check the column, choose another split, or take {endpoint!r} out of "
+        "data.endpoints and the heads.",
+    )
