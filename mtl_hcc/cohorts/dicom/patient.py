@@ -1,0 +1,183 @@
+"""What of one patient's DICOM files is used: which study, which volumes, which segmentations."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from mtl_hcc.cohorts.dicom.geometry import Grid, volume_grid
+from mtl_hcc.cohorts.dicom.header import Header
+from mtl_hcc.cohorts.dicom.phases import PhaseRules, assign_phases
+from mtl_hcc.cohorts.dicom.pixels import read_voxels
+from mtl_hcc.cohorts.dicom.scan import IMAGES
+from mtl_hcc.cohorts.dicom.segmentation import (
+    SEGMENT_RULES,
+    LabelMap,
+    Segmentation,
+    check_frame_of_reference,
+    merge_label_maps,
+    open_segmentation,
+    read_label_map,
+)
+from mtl_hcc.cohorts.dicom.volumes import Volume, find_volumes
+from mtl_hcc.errors import ImageError
+
+Study = Literal["only", "earliest", "segmented"]
+
+
+@dataclass(frozen=True)
+class ReadingRules:
+    """How one patient's files are read.
+
+    Attributes:
+        phases: How volumes are told apart.
+        segments: How segments are told apart.
+        study: Which study counts when a patient has several: ``only`` refuses them, ``earliest``
+            takes the first, ``segmented`` the first that holds a segmentation.
+        largest_gap: Slices may leave this fraction of their thickness unseen between them.
+        masks_elsewhere: Masks are given as NIfTI, so that no segmentation is needed.
+    """
+
+    phases: PhaseRules = field(default_factory=PhaseRules)
+    segments: dict[str, str] = field(default_factory=lambda: dict(SEGMENT_RULES))
+    study: Study = "only"
+    largest_gap: float = 0.5
+    masks_elsewhere: bool = False
+
+
+@dataclass(frozen=True)
+class PatientVolumes:
+    """One patient, read.
+
+    Attributes:
+        images: Phase to voxels (depth, height, width), HU for CT, and their grid.
+        regions: Phase (or ``all`` for a map that belongs to no phase alone) to its label map.
+        sources: Phase to the name of the volume it came from.
+    """
+
+    images: dict[str, tuple[np.ndarray, Grid]]
+    regions: dict[str, LabelMap]
+    sources: dict[str, str]
+
+
+def read_patient(
+    patient_id: str, headers: list[Header], damaged: list[Path], rules: ReadingRules
+) -> PatientVolumes:
+    """Read all phases and label maps of one patient.
+
+    Args:
+        patient_id: Name of the patient, for messages.
+        headers: Everything of this patient.
+        damaged: Unreadable DICOM files in this patient's folders.
+        rules: How to read.
+
+    Raises:
+        ImageError: The first thing that makes the patient unusable.
+    """
+    who = f"patient {patient_id}"
+    headers = choose_study(headers, rules.study, patient_id)
+    volumes = find_volumes([header for header in headers if header.modality in IMAGES])
+    if not volumes:
+        raise ImageError("no CT or MR image", where=who, remedy="Add the images to the tree.")
+    opened = [
+        open_segmentation(path, where=who)
+        for path in sorted(
+            {h.instance or str(h.path): h.path for h in headers if _is_seg(h)}.values()
+        )
+    ]
+    drawn = {id(each): _drawn_on(each, volumes) for each in opened}
+    drawn_on = next((volume for volume in drawn.values() if volume is not None), None)
+    found = assign_phases(volumes, rules.phases, patient_id=patient_id, drawn_on=drawn_on)
+    images: dict[str, tuple[np.ndarray, Grid]] = {}
+    for name, volume in found.items():
+        where = f"{who}, {name}, series {volume.name} in {volume.first.folder}"
+        _check_damaged(volume, damaged, where)
+        grid = volume_grid(volume, where=where, largest_gap=rules.largest_gap)
+        images[name] = (read_voxels(volume, where=where), grid)
+    if not opened and not rules.masks_elsewhere:
+        raise _no_segmentation(headers, who)
+    maps: dict[str, list[LabelMap]] = defaultdict(list)
+    for each in opened:
+        drawn_on = drawn[id(each)]
+        phase = next((name for name, volume in found.items() if volume is drawn_on), None)
+        reference = phase or next(iter(found))
+        frame = found[reference].first.frame_of_reference
+        check_frame_of_reference(each, frame, where=who)
+        maps[phase or "all"].append(
+            read_label_map(each, rules.segments, images[reference][1], where=who)
+        )
+    regions = {phase: merge_label_maps(some, where=who) for phase, some in maps.items()}
+    return PatientVolumes(images, regions, {phase: v.name for phase, v in found.items()})
+
+
+def choose_study(headers: list[Header], study: Study, patient_id: str) -> list[Header]:
+    """Return the headers of the study that counts.
+
+    Raises:
+        ImageError: There are several, and the rules do not say which counts.
+    """
+    studies: dict[str, list[Header]] = defaultdict(list)
+    for header in headers:
+        studies[header.study].append(header)
+    with_images = [s for s in studies.values() if any(h.modality in IMAGES for h in s)]
+    if len(with_images) <= 1:
+        return headers  # a segmentation may carry a study of its own
+    if study == "only":
+        counts = ", ".join(
+            f"{len({h.series for h in s})} series in {s[0].folder}" for s in with_images
+        )
+        raise ImageError(
+            f"{len(with_images)} studies ({counts})",
+            where=f"patient {patient_id}",
+            expected="one study per patient",
+            remedy="Set study to earliest or segmented, or move the others out of the tree.",
+        )
+    with_images.sort(key=lambda s: (min(h.study_date or "99999999" for h in s), s[0].study))
+    if study == "segmented":
+        segmented = [s for s in with_images if any(_is_seg(h) for h in s)]
+        return (segmented or with_images)[0]
+    return with_images[0]
+
+
+def _is_seg(header: Header) -> bool:
+    return header.modality == "SEG"
+
+
+def _drawn_on(segmentation: Segmentation, volumes: list[Volume]) -> Volume | None:
+    """Return the one volume that holds most of the instances the segmentation refers to."""
+    counts = [sum(h.instance in segmentation.sources for h in v.slices) for v in volumes]
+    most = max(counts)
+    if most == 0 or counts.count(most) > 1:
+        return None
+    return volumes[counts.index(most)]
+
+
+def _check_damaged(volume: Volume, damaged: list[Path], where: str) -> None:
+    folders = {header.path.parent for header in volume.slices}
+    for path in damaged:
+        if path.parent in folders:
+            raise ImageError(
+                f"the header of {path.name} is damaged or truncated",
+                where=where,
+                remedy="Copy or export the file again, or remove it if it is no slice.",
+            )
+
+
+def _no_segmentation(headers: list[Header], who: str) -> ImageError:
+    structures = [header.path.name for header in headers if header.modality == "RTSTRUCT"]
+    if structures:
+        return ImageError(
+            f"masks are contours ({structures[0]} is an RT structure set), which are not read",
+            where=who,
+            expected="a DICOM SEG, or NIfTI masks",
+            remedy="Convert them (e.g. with 3D Slicer or plastimatch) to SEG, or to NIfTI in the "
+            "folder named by masks.",
+        )
+    return ImageError(
+        "no segmentation of liver and tumor",
+        where=who,
+        expected="a DICOM SEG in the same study, or NIfTI masks",
+        remedy="Add the SEG file, or set masks to a folder with <patient_id>/regions.nii.gz.",
+    )

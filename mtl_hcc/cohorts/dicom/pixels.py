@@ -1,0 +1,133 @@
+"""How the pixels of a volume become Hounsfield units, and a NIfTI file."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.uid import UID
+
+from mtl_hcc.cohorts.dicom.geometry import Grid
+from mtl_hcc.cohorts.dicom.volumes import Volume
+from mtl_hcc.errors import ImageError
+
+_PACKAGES = {
+    "1.2.840.10008.1.2.4.50": "pylibjpeg pylibjpeg-libjpeg",
+    "1.2.840.10008.1.2.4.51": "pylibjpeg pylibjpeg-libjpeg",
+    "1.2.840.10008.1.2.4.57": "pylibjpeg pylibjpeg-libjpeg",
+    "1.2.840.10008.1.2.4.70": "pylibjpeg pylibjpeg-libjpeg",
+    "1.2.840.10008.1.2.4.80": "pylibjpeg pylibjpeg-libjpeg",
+    "1.2.840.10008.1.2.4.81": "pylibjpeg pylibjpeg-libjpeg",
+    "1.2.840.10008.1.2.4.90": "pylibjpeg pylibjpeg-openjpeg",
+    "1.2.840.10008.1.2.4.91": "pylibjpeg pylibjpeg-openjpeg",
+    "1.2.840.10008.1.2.5": "pylibjpeg pylibjpeg-rle",
+}
+"""What to install for a transfer syntax that cannot be decoded."""
+
+
+def read_voxels(volume: Volume, *, where: str) -> np.ndarray:
+    """Decode all slices and apply each slice's own rescale slope and intercept.
+
+    Args:
+        volume: Slices in ascending order along their normal.
+        where: Patient and series, for messages.
+
+    Returns:
+        (depth, height, width): HU for CT, the scanner's values for MR; int16 where all values are
+        whole numbers that fit, else float32.
+
+    Raises:
+        ImageError: A file cannot be read or decoded, or is no grey-scale image.
+    """
+    planes = [_read_plane(header.path, where) for header in volume.slices]
+    voxels = np.stack(planes)
+    if np.issubdtype(voxels.dtype, np.integer) and abs(voxels).max(initial=0) <= 32767:
+        return voxels.astype(np.int16)
+    return voxels.astype(np.float32)
+
+
+def _read_plane(path: Path, where: str) -> np.ndarray:
+    where = f"{where}, file {path.name}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            data = pydicom.dcmread(path)
+        except Exception as error:
+            raise _damaged(where, error) from error
+        _check_grey(data, where)
+        try:
+            plane = data.pixel_array
+        except Exception as error:
+            raise _undecodable(data, where, error) from error
+    expected = (int(data.Rows), int(data.Columns))
+    if plane.shape != expected:
+        raise ImageError(
+            f"pixels of shape {plane.shape}", where=where, expected=f"{expected}, one slice"
+        )
+    slope, intercept = data.get("RescaleSlope"), data.get("RescaleIntercept")
+    if data.get("Modality") == "CT" and (slope is None or intercept is None):
+        raise ImageError(
+            "a CT slice without rescale slope and intercept",
+            where=where,
+            expected="Hounsfield units",
+            remedy="Export the original series, not a screen copy of it.",
+        )
+    slope, intercept = float(slope or 1.0), float(intercept or 0.0)
+    if slope == round(slope) and intercept == round(intercept):
+        return np.asarray(plane.astype(np.int32) * int(slope) + int(intercept))
+    return np.asarray(plane.astype(np.float32) * slope + intercept, dtype=np.float32)
+
+
+def _check_grey(data: pydicom.Dataset, where: str) -> None:
+    kind = str(data.get("PhotometricInterpretation", ""))
+    if data.get("SamplesPerPixel", 1) != 1 or kind not in ("MONOCHROME1", "MONOCHROME2"):
+        raise ImageError(
+            f"a color image ({kind or 'no photometric interpretation'})",
+            where=where,
+            expected="a grey-scale CT or MR slice",
+            remedy="Leave the series out with a phase rule 'ignore', or export the original.",
+        )
+
+
+def _damaged(where: str, error: Exception) -> ImageError:
+    return ImageError(
+        f"the file is damaged or truncated ({type(error).__name__})",
+        where=where,
+        remedy="Copy or export the file again.",
+    )
+
+
+def _undecodable(data: pydicom.Dataset, where: str, error: Exception) -> ImageError:
+    """Tell a truncated file from a compression that no installed package can undo."""
+    syntax = data.file_meta.get("TransferSyntaxUID") if hasattr(data, "file_meta") else None
+    if syntax is None:
+        return _damaged(where, error)
+    syntax = UID(syntax)
+    if syntax.is_transfer_syntax and not syntax.is_private:
+        from pydicom.pixels.decoders.base import get_decoder
+
+        try:
+            decodable = get_decoder(syntax).is_available
+        except NotImplementedError:
+            decodable = False
+        if decodable or not syntax.is_compressed:
+            return _damaged(where, error)
+    package = _PACKAGES.get(str(syntax))
+    remedy = f"Install the decoder: pip install {package}" if package else "Export uncompressed"
+    return ImageError(
+        f"pixels compressed as {syntax.name} ({syntax}) that cannot be decoded here",
+        where=where,
+        remedy=f"{remedy}, or decompress the files (e.g. gdcmconv --raw).",
+    )
+
+
+def write_nifti(path: Path, voxels: np.ndarray, grid: Grid) -> None:
+    """Write voxels (depth, height, width) on their grid as compressed NIfTI."""
+    import SimpleITK as sitk  # noqa: N813  # only conversion needs it
+
+    image: Any = sitk.GetImageFromArray(voxels)
+    image.SetSpacing([float(value) for value in grid.spacing])
+    image.SetOrigin([float(value) for value in grid.origin])
+    image.SetDirection([float(value) for value in grid.direction.ravel()])
+    sitk.WriteImage(image, str(path), useCompression=True)
