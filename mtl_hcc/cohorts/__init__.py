@@ -5,11 +5,13 @@ from mtl_hcc.cohorts.endpoint_checks import check_endpoints
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.cohorts.patient_table import check_patient_table, read_patient_table
 from mtl_hcc.cohorts.source import CohortSource
+from mtl_hcc.cohorts.tcga_lihc import TcgaLihc
 
 __all__ = [
     "ClinicalTable",
     "CohortSource",
     "NiftiFolder",
+    "TcgaLihc",
     "check_endpoints",
     "check_patient_table",
     "read_patient_table",

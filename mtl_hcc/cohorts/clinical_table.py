@@ -54,7 +54,7 @@ class ClinicalTable(CohortSource):
         cells = self.contract_cells(self.text_cells(path), file=path.name)
         cells = recode_values(cells, self.values, file=path.name)
         table, quarantine = check_patient_table(cells, file=path.name, bad_labels=self.bad_labels)
-        table, beyond = blank_implausible(table, self.limits, file=path.name)
+        table, beyond = blank_implausible(table, self.limits_of(table), file=path.name)
         return Cohort(path, table, {}, pd.concat([quarantine, beyond], ignore_index=True))
 
     def text_cells(self, path: Path) -> pd.DataFrame:
@@ -64,6 +64,10 @@ class ClinicalTable(CohortSource):
     def contract_cells(self, cells: pd.DataFrame, *, file: str) -> pd.DataFrame:
         """Return the cells under the contract's column names."""
         return map_columns(cells, self.columns, file=file)
+
+    def limits_of(self, table: pd.DataFrame) -> Mapping[str, tuple[float, float]]:
+        """Return the plausible limits to apply to ``table``."""
+        return self.limits
 
 
 def blank_implausible(
