@@ -17,7 +17,9 @@ class MtlHccError(Exception):
         patient P012: no delayed phase. Add the file.
     """
 
-    def __init__(self, found: str, *, where: str = "", expected: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, found: str, *, where: str = "", expected: str = "", remedy: str = ""
+    ) -> None:
         self.found, self.where, self.expected, self.remedy = found, where, expected, remedy
         message = f"{where}: {found}" if where else found
         message = message.rstrip(".") + "."

@@ -66,6 +66,14 @@ class TaskHead(nn.Module, ABC):
         """Return (patient,) bool: who the mean in the loss is taken over."""
         return self.labeled(targets)
 
+    def fit_baseline(self, output: Tensor, targets: Mapping[str, Tensor]) -> None:
+        """Take from the training split's predictions what ``to_table`` needs; nothing by default.
+
+        Args:
+            output: (patient, outputs) of the training split.
+            targets: Column to (patient,) of the same patients.
+        """
+
 
 class CoxHead(TaskHead):
     """Proportional hazards: one log hazard, judged by the Cox partial likelihood.

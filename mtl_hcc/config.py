@@ -1,0 +1,126 @@
+"""The parser: read, check and save a config, and rebuild the parts from one."""
+
+import difflib
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from pytorch_lightning import Trainer
+
+from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.errors import ConfigError
+from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.settings import FitSettings
+
+# What `fit` itself hands to the trainer.
+_TRAINER_SKIP = {"logger", "callbacks", "default_root_dir", "use_distributed_sampler"}
+_VERSIONS = (
+    "mtl_hcc",
+    "torch",
+    "pytorch-lightning",
+    "monai",
+    "torchsurv",
+    "torchio",
+    "SimpleITK",
+    "scikit-survival",
+    "numpy",
+    "pandas",
+)
+
+
+def build_parser(description: str, *, prog: str | None = None) -> ArgumentParser:
+    """Return the parser whose schema are the constructors of model, data and trainer.
+
+    Args:
+        description: First lines of ``--help``.
+        prog: Command in usage lines.
+    """
+    parser = ArgumentParser(
+        prog=prog, description=description, allow_abbrev=False, exit_on_error=False
+    )
+    parser.add_argument("--config", action="config", help="YAML file; flags beat what it says.")
+    parser.add_class_arguments(FitSettings)
+    parser.add_class_arguments(MultiTaskModule, "model")
+    parser.add_class_arguments(CohortDataModule, "data")
+    parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=_TRAINER_SKIP)
+    parser.link_arguments("seed", "model.seed")
+    parser.link_arguments("seed", "data.seed")
+    parser.link_arguments("data.covariates", "model.covariates", compute_fn=covariate_names)
+    return parser
+
+
+def covariate_names(covariates: Mapping[str, str | list[str]] | None) -> list[str]:
+    """Return the names of the encoded covariates: one for each level of a category."""
+    names = []
+    for column, kind in (covariates or {}).items():
+        names += [f"{column}={level}" for level in kind] if isinstance(kind, list) else [column]
+    return names
+
+
+def read_config(parser: ArgumentParser, arguments: Sequence[str] | None = None) -> Namespace:
+    """Parse flags and the YAML files that they name.
+
+    Args:
+        parser: From :func:`build_parser`.
+        arguments: Flags; ``None`` takes those of the command line.
+
+    Raises:
+        ConfigError: naming the key or flag, and the closest known one.
+    """
+    try:
+        return parser.parse_args(arguments)
+    except ArgumentError as error:
+        raise _explain(parser, str(error)) from error
+
+
+def config_from_dict(parser: ArgumentParser, values: Mapping[str, Any]) -> Namespace:
+    """Check plain values, as :func:`plain_config` gives them, and return the config.
+
+    Raises:
+        ConfigError: where the values do not fit this version of the package.
+    """
+    try:
+        return parser.parse_object(dict(values))
+    except ArgumentError as error:
+        raise _explain(parser, str(error)) from error
+
+
+def plain_config(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
+    """Return the complete config as dict, list, str and number: what a checkpoint carries."""
+    values: dict[str, Any] = yaml.safe_load(parser.dump(config, skip_link_targets=True))
+    values.pop("config", None)
+    return values
+
+
+def config_text(values: Mapping[str, Any]) -> str:
+    """Return ``config.yaml``: the versions as comments, then every setting."""
+    lines = [f"# python {platform.python_version()}"]
+    lines += [f"# {package} {version(package)}" for package in _VERSIONS]
+    return "\n".join(lines) + "\n" + yaml.safe_dump(dict(values), sort_keys=False)
+
+
+def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
+    """Build model and data of a config; ``trainer`` stays a namespace of arguments.
+
+    Raises:
+        ConfigError: where parts do not fit together.
+    """
+    try:
+        return parser.instantiate(config)
+    except ValueError as error:
+        raise ConfigError(str(error), where="config", remedy="Correct the settings.") from error
+
+
+def _explain(parser: ArgumentParser, message: str) -> ConfigError:
+    """Name the unknown key and the closest one that exists."""
+    unknown = re.search(r"(?:unrecognized arguments: -*|[Kk]ey \"|Option ')([\w.]+)", message)
+    names = [dest for action in parser._actions if (dest := action.dest)]
+    close = difflib.get_close_matches(unknown[1], names, n=3) if unknown else []
+    remedy = f"Did you mean {', '.join(close)}? " if close else ""
+    return ConfigError(
+        message.strip(), remedy=f"{remedy}See --help for all settings, --print_config for these."
+    )

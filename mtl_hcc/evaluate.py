@@ -1,0 +1,124 @@
+"""Predictions to metrics: ``python -m mtl_hcc.evaluate --predictions a.csv --output out``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtl_hcc.entry_point import report_errors
+from mtl_hcc.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m mtl_hcc.evaluate",
+        description="Metrics with 95% intervals by split and center; several models are compared.",
+        allow_abbrev=False,
+    )
+    made.add_argument(
+        "--predictions", type=Path, nargs="+", required=True, metavar="CSV",
+        help="one or more predictions.csv; the first is the model, the others stand beside it",
+    )  # fmt: skip
+    made.add_argument("--output", type=Path, required=True, help="folder for the tables")
+    made.add_argument("--names", nargs="+", help="name of each model (default: its run folder)")
+    made.add_argument(
+        "--bootstraps", type=whole_number, default=1000, help="patient resamples (default: 1000)"
+    )
+    made.add_argument("--seed", type=whole_number, default=0, help="of the resamples (default: 0)")
+    made.add_argument(
+        "--threshold", default="0.5",
+        help="cut-off of two-class tasks, or youden: the best one on the train rows (default: 0.5)",
+    )  # fmt: skip
+    return made
+
+
+@report_errors
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read the predictions, write ``metrics.csv`` and ``comparisons.csv``, print the table."""
+    arguments = parser().parse_args(argv)
+    import pandas as pd
+    from rich.console import Console
+
+    from mtl_hcc.metrics.comparisons import compare_models
+    from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
+    from mtl_hcc.metrics.predictions import read_predictions
+    from mtl_hcc.metrics.results_table import results_table
+    from mtl_hcc.metrics.thresholds import parse_threshold
+
+    console = Console()
+    settings = {
+        "bootstraps": arguments.bootstraps,
+        "seed": arguments.seed,
+        "threshold": parse_threshold(arguments.threshold),
+    }
+    files = name_files(arguments.predictions, arguments.names)
+    tables = [read_predictions(path, model=name) for path, name in files]
+    refuse_same_names(tables, arguments.predictions)
+    predictions = pd.concat(tables, ignore_index=True)
+    metrics = evaluate_predictions(predictions, **settings, progress=console.is_terminal)
+    written = [write_table(metrics, arguments.output / "metrics.csv")]
+    if metrics["model"].nunique() > 1:
+        comparisons = compare_models(predictions, **settings)
+        written.append(write_table(comparisons, arguments.output / "comparisons.csv"))
+    console.print(results_table(metrics))
+    for path in written:
+        console.print(f"wrote {path}", soft_wrap=True)
+    if metrics["model"].nunique() == 1:
+        console.print("next: compare models with --predictions one.csv another.csv")
+
+
+def name_files(files: Sequence[Path], names: Sequence[str] | None) -> list[tuple[Path, str | None]]:
+    """Pair each file with the name given to its model, if any."""
+    if names is None:
+        return [(path, None) for path in files]
+    if len(names) != len(files):
+        raise ConfigError(
+            f"{len(names)} names for {len(files)} files",
+            where="--names",
+            remedy="Give one name per file, in the order of --predictions.",
+        )
+    return list(zip(files, names, strict=True))
+
+
+def refuse_same_names(tables: "Sequence[pd.DataFrame]", files: Sequence[Path]) -> None:
+    """Refuse two files whose models have one name: their rows would be taken for one model's."""
+    seen: dict[str, Path] = {}
+    for table, path in zip(tables, files, strict=True):
+        for model in table["model"].unique():
+            if model in seen:
+                raise ConfigError(
+                    f"{seen[model]} and {path} both hold a model called {model}",
+                    where="--predictions",
+                    remedy="Name them: --names first second.",
+                )
+            seen[model] = path
+
+
+def whole_number(text: str) -> int:
+    """Read zero or a positive whole number (argparse words the error)."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return number
+
+
+def write_table(table: "pd.DataFrame", path: Path) -> Path:
+    """Write a CSV file all at once: a reader sees the old file or the new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        table.to_csv(unfinished, index=False)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

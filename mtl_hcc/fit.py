@@ -1,0 +1,70 @@
+"""`python -m mtl_hcc.fit`: train, predict, evaluate, and say where everything is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from jsonargparse import ArgumentParser, Namespace
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from rich.console import Console
+
+from mtl_hcc.config import build_parser, config_text, instantiate, plain_config, read_config
+from mtl_hcc.entry_point import report_errors
+from mtl_hcc.imaging.atomic import write_bytes
+from mtl_hcc.results import evaluate_run
+from mtl_hcc.training import train_fold
+from mtl_hcc.wandb_run import log_results
+
+DESCRIPTION = """Train a multi-task network for HCC and evaluate it.
+
+With your data:  python -m mtl_hcc.fit --config configs/ct_mtl.yaml --data.cohort PATH
+Without data:    the same without --data.cohort; a phantom cohort with known truth is made.
+After a kill:    add --ckpt_path last.
+The run folder gets config.yaml, checkpoints/, history.csv, predictions.csv, metrics.csv, model/."""
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = build_parser(DESCRIPTION, prog="python -m mtl_hcc.fit")
+    fit(parser, read_config(parser, arguments))
+
+
+def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
+    """Train every fold of a config, and return the table of metrics (on the first rank).
+
+    Args:
+        parser: From :func:`mtl_hcc.config.build_parser`.
+        config: The parsed config.
+    """
+    run = Path(config.run)
+    first_rank = rank_zero_only.rank == 0
+    if first_rank:
+        write_bytes(run / "config.yaml", config_text(plain_config(parser, config)).encode())
+        instantiate(parser, config).data.prepare_data()
+    folds = getattr(config.data.split.get("init_args", {}), "folds", 1)
+    trained = [
+        train_fold(parser, config, run / f"fold_{fold}" if folds > 1 else run, fold=fold)
+        for fold in range(folds)
+    ]
+    finished = [fold for fold in trained if fold is not None]
+    if not finished:
+        return None
+    console = Console()
+    result = evaluate_run(config, finished, run)
+    log_results(finished, result, run)
+    console.print(result.table)
+    for name in ("metrics.csv", "predictions.csv", "history.csv", "config.yaml", "checkpoints"):
+        if (run / name).exists():
+            console.print(f"  {run / name}", highlight=False)
+    console.print(
+        f"Next: python -m mtl_hcc.predict --checkpoint {run if folds == 1 else run / 'fold_0'} "
+        "--cohort PATH --output predictions.csv",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return result.metrics
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,95 @@
+"""`python -m mtl_hcc.predict`: a trained model on any cohort, with or without outcomes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+from jsonargparse import ArgumentParser, Namespace
+
+from mtl_hcc.checkpoint import load_model
+from mtl_hcc.cohorts.source import CohortSource
+from mtl_hcc.config import build_parser, config_from_dict, instantiate, read_config
+from mtl_hcc.entry_point import report_errors
+from mtl_hcc.imaging.atomic import write_bytes
+from mtl_hcc.prediction_table import predict_patients, prediction_rows
+from mtl_hcc.training import batches
+
+DESCRIPTION = """Predict MVI, OS and RFS of a cohort with a trained model.
+
+The cohort is prepared as the model was trained; its labels may be absent. Writes one row per
+patient and task: log hazard and survival probabilities at 1, 2, 3 and 5 years, or the
+probability of MVI."""
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    settings = read_config(_parser(), arguments)
+    output = Path(settings.output)
+    predictions = predict(settings)
+    write_bytes(output, predictions.to_csv(index=False).encode())
+    patients = predictions["patient_id"].nunique()
+    print(f"{patients} patients, {predictions['task'].nunique()} tasks: {output}")
+    print(f"Next: python -m mtl_hcc.evaluate --predictions {output} --output {output.parent}")
+
+
+def predict(settings: Namespace) -> pd.DataFrame:
+    """Return the predictions of every patient that could be prepared.
+
+    Args:
+        settings: As the parser gives them.
+    """
+    module, values = load_model(Path(settings.checkpoint))
+    parser = build_parser("")
+    config = config_from_dict(parser, values)
+    config.data.cohort = settings.cohort
+    config.data.store = settings.store or str(Path(settings.output).parent / "prepared")
+    config.data.batch_size = settings.batch_size
+    config.data.split = Namespace(
+        class_path="mtl_hcc.data.splits.SingleSplit", init_args=Namespace(name=settings.split)
+    )
+    datamodule = instantiate(parser, config).data
+    datamodule.source = settings.source or datamodule.source
+    datamodule.prepare_data()
+    datamodule.setup("predict")
+    device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    outputs, targets, who = predict_patients(module, batches(datamodule), device=device)
+    return prediction_rows(module, outputs, targets, who)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m mtl_hcc.predict",
+        description=DESCRIPTION,
+        allow_abbrev=False,
+        exit_on_error=False,
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=str,
+        required=True,
+        help="Run folder, its model/ folder, an exported model, or a training checkpoint.",
+    )
+    parser.add_argument(
+        "--cohort",
+        type=str | None,
+        help="Folder or table of the cohort; without it the phantom of the model's config is made.",
+    )
+    parser.add_argument("--output", type=str, default="predictions.csv", help="File to write.")
+    parser.add_argument(
+        "--store", type=str | None, help="Folder of prepared images (default: beside the output)."
+    )
+    parser.add_argument(
+        "--source", type=CohortSource | None, help="How the cohort is read, e.g. DicomTree."
+    )
+    parser.add_argument(
+        "--split", type=str, default="external", help="Name of the split in the table."
+    )
+    parser.add_argument("--batch_size", type=int, default=16, help="Patients at a time.")
+    parser.add_argument("--device", type=str | None, help="cpu or cuda (default: cuda if present).")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,33 @@
+"""`python -m mtl_hcc.prepare`: a cohort becomes a prepared store; `fit` does it by itself, too."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mtl_hcc.config import build_parser, instantiate, read_config
+from mtl_hcc.entry_point import report_errors
+
+DESCRIPTION = """Prepare a cohort for training, with the settings under `data` of a config.
+
+  python -m mtl_hcc.prepare --config configs/ct_mtl.yaml --data.cohort PATH
+A DICOM tree:  add --data.source DicomTree
+Only new or changed patients are prepared. Who is left out stands in quarantine.csv, with the
+reason; volumes, spacing, liver overlap between phases and HU range stand in quality.csv."""
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = build_parser(DESCRIPTION, prog="python -m mtl_hcc.prepare")
+    config = read_config(parser, arguments)
+    instantiate(parser, config).data.prepare_data()
+    store = Path(config.data.store)
+    for name in ("manifest.csv", "quality.csv", "quarantine.csv", "splits.csv"):
+        if (store / name).exists():
+            print(f"  {store / name}")
+    named = f"--config {config.config[-1]} " if config.config else ""
+    cohort = f"--data.cohort {config.data.cohort} " if config.data.cohort else ""
+    print(f"Next: python -m mtl_hcc.fit {named}{cohort}--data.store {store}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

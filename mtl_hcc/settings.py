@@ -1,0 +1,32 @@
+"""FitSettings: what `fit` needs to know beyond the model, the data and the trainer."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass
+class FitSettings:
+    """Settings of one training run.
+
+    Attributes:
+        seed: Seed of the weights, the splits' shuffle, the batches and the augmentation.
+        run: Folder of the run; everything that the run writes goes there.
+        wandb: ``offline`` keeps the W&B files in the run folder, ``online`` sends them (patients'
+            predictions included), ``disabled`` writes none.
+        wandb_project: Name of the W&B project.
+        patience: Epochs without a better validation loss before training stops.
+        ckpt_path: ``last`` goes on with a run that was stopped; or the path of a checkpoint.
+        baselines: Name to the covariates of a clinical model fitted beside the network on the same
+            training patients (Cox for survival, logistic regression for classes); a covariate is
+            ``linear``, ``log`` or its list of levels.
+        bootstraps: Resamples of the patients behind each interval.
+    """
+
+    seed: int = 0
+    run: str = "runs/ct_mtl"
+    wandb: Literal["offline", "online", "disabled"] = "offline"
+    wandb_project: str = "mtl_hcc"
+    patience: int = 20
+    ckpt_path: str | None = None
+    baselines: dict[str, dict[str, str | list[str]]] = field(default_factory=dict)
+    bootstraps: int = 1000

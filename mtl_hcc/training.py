@@ -1,0 +1,151 @@
+"""Training of one fold: from config to trained module and its predictions."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytorch_lightning as lightning
+import torch
+from jsonargparse import ArgumentParser, Namespace
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from rich.progress import track
+
+from mtl_hcc.batch import PatientBatch
+from mtl_hcc.checkpoint import check_fits, export_model, read_checkpoint
+from mtl_hcc.config import instantiate, plain_config
+from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.errors import CheckpointError
+from mtl_hcc.history import HistoryLogger
+from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.prediction_table import fit_baselines, predict_patients, prediction_rows
+from mtl_hcc.wandb_run import wandb_logger
+
+MONITOR = "validation/loss"
+
+
+@dataclass
+class TrainedFold:
+    """What a fold leaves: the module with its best weights, its data, and the predictions."""
+
+    module: MultiTaskModule
+    datamodule: CohortDataModule
+    predictions: pd.DataFrame
+    loggers: list[Any]
+
+
+class EpochTime(Callback):
+    """Logs the seconds of each epoch and the learning rate."""
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Start the clock."""
+        self._start = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Log."""
+        seconds = time.perf_counter() - self._start
+        module.log("system/epoch_seconds", seconds, rank_zero_only=True)
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        module.log("train/learning_rate", rate, rank_zero_only=True)
+
+
+def train_fold(
+    parser: ArgumentParser, config: Namespace, folder: Path, *, fold: int
+) -> TrainedFold | None:
+    """Train one fold and predict everybody with its best weights.
+
+    Args:
+        parser: That parsed the config.
+        config: The parsed config.
+        folder: Gets ``checkpoints/``, ``history.csv`` and ``model/``.
+        fold: Number of the fold.
+
+    Returns:
+        The trained fold; ``None`` on every rank but the first.
+    """
+    config = config.clone()
+    config.data.fold = fold
+    lightning.seed_everything(config.seed + fold, workers=True, verbose=False)
+    parts = instantiate(parser, config)
+    module: MultiTaskModule = parts.model
+    datamodule: CohortDataModule = parts.data
+    module.config = plain_config(parser, config)
+    ckpt_path = _checkpoint_to_resume(config.ckpt_path, folder, module)
+    history = HistoryLogger(folder / "history.csv", resume=ckpt_path is not None)
+    loggers = [history, *wandb_logger(config, folder, module.config, fold=fold)]
+    best = ModelCheckpoint(
+        folder / "checkpoints",
+        filename="best",
+        monitor=MONITOR,
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+    )
+    last = ModelCheckpoint(
+        folder / "checkpoints",
+        filename="last",
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+    )
+    stop = EarlyStopping(MONITOR, patience=config.patience, check_on_train_epoch_end=True)
+    settings = dict(config.trainer)
+    callbacks: list[Callback] = [EpochTime(), stop, best, last]
+    if settings.get("enable_progress_bar") is not False:
+        callbacks.append(RichProgressBar())
+    trainer = lightning.Trainer(
+        **settings,
+        logger=loggers,
+        callbacks=callbacks,
+        default_root_dir=folder,
+        use_distributed_sampler=False,  # the data module deals patients to ranks
+    )
+    trainer.fit(module, datamodule, ckpt_path=ckpt_path, weights_only=True)
+    if trainer.global_rank != 0:
+        return None
+    if Path(best.best_model_path).is_file():
+        module.load_state_dict(read_checkpoint(Path(best.best_model_path))["state_dict"])
+    device = trainer.strategy.root_device
+    predictions = predict_fold(module, datamodule, fold=fold, device=device)
+    export_model(module, folder / "model", phases=list(datamodule.phases))
+    return TrainedFold(module, datamodule, predictions, loggers)
+
+
+def predict_fold(
+    module: MultiTaskModule,
+    datamodule: CohortDataModule,
+    *,
+    fold: int,
+    device: torch.device | str,
+) -> pd.DataFrame:
+    """Fit the baseline hazards on the training split, then return everybody's predictions."""
+    datamodule.trainer = None  # all patients here, no shares of ranks
+    outputs, targets, who = predict_patients(module, batches(datamodule), device=device)
+    train = torch.as_tensor((who["split"] == "train").to_numpy())
+    fit_baselines(module, outputs, targets, train)
+    return prediction_rows(module, outputs, targets, who, fold=fold)
+
+
+def batches(datamodule: CohortDataModule) -> Iterator[PatientBatch]:
+    """Yield every patient once, with a progress bar."""
+    loader = datamodule.predict_dataloader()
+    for batch in track(loader, description="Predicting", transient=True, total=len(loader)):
+        yield datamodule.on_after_batch_transfer(batch, 0)
+
+
+def _checkpoint_to_resume(
+    wanted: str | None, folder: Path, module: MultiTaskModule
+) -> str | None:
+    """Return the checkpoint to go on from, after checking that it belongs to this config."""
+    if wanted is None:
+        return None
+    path = folder / "checkpoints" / f"{wanted}.ckpt" if wanted in ("last", "best") else Path(wanted)
+    if wanted in ("last", "best") and not path.is_file():
+        raise CheckpointError(
+            "nothing to resume",
+            where=str(path),
+            remedy="Leave out --ckpt_path to start, or set --run to the folder of the killed run.",
+        )
+    checkpoint = read_checkpoint(path)
+    check_fits(module.state_dict(), checkpoint["state_dict"], where=str(path))
+    return str(path)
