@@ -128,7 +128,8 @@ def order_faults(table: pd.DataFrame) -> Iterator[Fault]:
     """Yield recurrence-free survival that contradicts overall survival."""
     if not {"os_days", "rfs_days"} <= set(table):
         return
-    later = table["rfs_days"] > table["os_days"]
+    # A negative OS is reported by itself and says nothing about RFS.
+    later = (table["rfs_days"] > table["os_days"]) & (table["os_days"] >= 0)
     for line, row in table[later].iterrows():
         yield Fault(
             _number(line),

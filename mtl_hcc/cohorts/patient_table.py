@@ -186,16 +186,19 @@ def _set_aside(
     table: pd.DataFrame, faults: list[Fault], file: str, bad_labels: BadLabels
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Drop, or keep with blanked labels, the patients with faults; return who and why."""
+    by_line: dict[int, list[Fault]] = {}
+    for fault in faults:
+        by_line.setdefault(fault.line, []).append(fault)
     reasons: dict[str, str] = {}
     dropped: list[int] = []
-    for line, group in pd.Series(faults, dtype=object).groupby([fault.line for fault in faults]):
+    for line, group in sorted(by_line.items()):
         kept = bad_labels == "blank" or all(fault.harmless for fault in group)
         if not kept:
-            dropped.append(int(line))  # type: ignore[call-overload]
+            dropped.append(line)
         told = "; also ".join(fault.reason for fault in group)
-        name = str(table.loc[line, "patient_id"])  # type: ignore[index]
         blanked = list(dict.fromkeys(column for fault in group for column in fault.columns))
         action = f" ({', '.join(blanked)} blanked)" if kept and blanked else ""
+        name = str(table.loc[line, "patient_id"])
         reasons[name] = f"{'kept: ' if kept else ''}{file}, line {line}, {told}{action}"
     return table.drop(index=dropped), _quarantine(reasons)
 
