@@ -1,0 +1,59 @@
+"""The quality report of a prepared store: what was prepared, who was left out, what looks odd."""
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+
+from mtl_hcc.imaging.store import PreparedStore
+
+LOW_OVERLAP = 0.7
+"""Dice of the liver between phases below which breathing or a wrong map is likely."""
+_SHOWN = 10
+
+
+def warnings(manifest: pd.DataFrame) -> list[str]:
+    """Return one line per patient and remark that somebody should look at."""
+    lines = []
+    for row in manifest.to_dict("records"):
+        who = row["patient_id"]
+        overlap, inside = row.get("liver_overlap"), row.get("tumor_inside_share")
+        if pd.notna(overlap) and overlap < LOW_OVERLAP:
+            lines.append(f"{who}: the livers of two phases overlap by a Dice of only {overlap:.2f}")
+        if pd.notna(inside) and inside < 1:
+            lines.append(f"{who}: {1 - inside:.0%} of the tumor lies outside the field of view")
+        for column, text in _REMARKS.items():
+            if isinstance(row.get(column), str) and row[column]:
+                lines.append(f"{who}: {text} {row[column]}")
+    return lines
+
+
+_REMARKS = {
+    "missing_phases": "no image of",
+    "mask_resampled": "the label map was resampled from another grid for",
+}
+
+
+def print_report(store: PreparedStore, *, kept: int, console: Console | None = None) -> None:
+    """Print a summary of the store.
+
+    Args:
+        store: The store.
+        kept: How many patients were kept from an earlier run.
+        console: Where to print.
+    """
+    console = console or Console()
+    left_out = store.quarantine
+    console.print(
+        f"Prepared {len(store) - kept} patients, kept {kept} from before, "
+        f"left out {left_out['patient_id'].nunique()}: [bold]{escape(str(store.root))}[/bold]",
+        highlight=False,
+    )
+    _print_some(console, [f"{r.patient_id}: {r.reason}" for r in left_out.itertuples()])
+    _print_some(console, warnings(store.manifest))
+
+
+def _print_some(console: Console, lines: list[str]) -> None:
+    for line in lines[:_SHOWN]:
+        console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
+    if len(lines) > _SHOWN:
+        console.print(f"  ... and {len(lines) - _SHOWN} more, see quality.csv and quarantine.csv")

@@ -1,0 +1,84 @@
+"""What is measured while a patient is prepared: sizes in mm on the grid where they were drawn."""
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial.distance import pdist
+
+from mtl_hcc.patient import Region
+
+
+def voxel_mm3(image: sitk.Image) -> float:
+    """Return the volume of one voxel in mm3."""
+    return float(np.prod(image.GetSpacing()))
+
+
+def lesions(tumor: NDArray[np.bool_], on: sitk.Image, *, min_mm3: float) -> list[NDArray[np.bool_]]:
+    """Return the separate tumors of a mask, largest first; specks below ``min_mm3`` do not count.
+
+    Voxels that touch by a face, an edge or a corner belong together.
+    """
+    z, y, x = _block(tumor)
+    part = sitk.GetImageFromArray(tumor[z, y, x].astype(np.uint8))
+    labels = sitk.GetArrayFromImage(sitk.ConnectedComponent(part, True))
+    counts = np.bincount(labels.ravel())[1:]
+    order = [i for i in np.argsort(-counts, kind="stable") if counts[i] * voxel_mm3(on) >= min_mm3]
+    found = []
+    for index in order:
+        mask = np.zeros(tumor.shape, dtype=np.bool_)
+        mask[z, y, x] = labels == index + 1
+        found.append(mask)
+    return found
+
+
+def axial_diameter_mm(lesion: NDArray[np.bool_], on: sitk.Image) -> float:
+    """Return the largest diameter of a lesion within one axial slice, as radiologists measure it.
+
+    The longest distance between two voxel centers of a slice, plus one voxel for their own width.
+    """
+    z, y, x = _block(lesion)
+    width = np.array(on.GetSpacing()[:2])
+    longest = 0.0
+    for plane in lesion[z, y, x]:
+        points = np.argwhere(plane & ~_enclosed(plane))[:, ::-1] * width
+        if len(points) > 3:
+            try:
+                points = points[ConvexHull(points).vertices]
+            except QhullError:  # All on one line.
+                points = points[[0, -1]]
+        if len(points) > 1:
+            longest = max(longest, float(pdist(points).max()))
+    return longest + float(width.mean())
+
+
+def overlap(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return the Dice coefficient of two masks on one grid; NaN when both are empty."""
+    total = np.count_nonzero(first) + np.count_nonzero(second)
+    return 2 * np.count_nonzero(first & second) / total if total else float("nan")
+
+
+def lowest_liver_overlap(regions: list[NDArray[np.uint8]]) -> float:
+    """Return the lowest Dice of the liver between any two phases' own maps; NaN for fewer than two.
+
+    A low value tells of breathing between the phases, or of a map of the wrong phase.
+    """
+    livers = [(region & Region.LIVER) > 0 for region in regions]
+    pairs = [overlap(a, b) for i, a in enumerate(livers) for b in livers[i + 1 :]]
+    return min(pairs) if pairs else float("nan")
+
+
+def _block(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """Return the bounding box (z, y, x) of a mask that is not empty."""
+    spans = []
+    for axis in range(3):
+        seen = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        spans.append(slice(int(seen[0]), int(seen[-1]) + 1))
+    return spans[0], spans[1], spans[2]
+
+
+def _enclosed(plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels whose four neighbors are all set: they cannot be the farthest apart."""
+    inner = np.zeros_like(plane)
+    inner[1:-1, 1:-1] = plane[:-2, 1:-1] & plane[2:, 1:-1] & plane[1:-1, :-2] & plane[1:-1, 2:]
+    return inner

@@ -1,0 +1,245 @@
+"""Reading images and label maps: what cannot be used is refused here, by name and with a remedy."""
+
+import gzip
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+
+from mtl_hcc.errors import ImageError
+from mtl_hcc.patient import Label
+
+_HEADER = 348
+"""Bytes of a NIfTI-1 header; ``pixdim`` (8 x float32) stands at byte 76, ``dim`` at byte 40."""
+SAME_SPACE = 0.5
+"""Least share of a map's foreground inside the image for them to share one patient space."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose file is read, for the error messages."""
+
+    patient_id: str
+    phase: str
+    path: Path
+
+    def __str__(self) -> str:
+        """Name patient, phase and file."""
+        return f"patient {self.patient_id}, {self.phase}, {self.path}"
+
+    def error(self, found: str, *, expected: str = "", remedy: str) -> ImageError:
+        """Return the error for this file."""
+        return ImageError(found, where=str(self), expected=expected, remedy=remedy)
+
+
+def read_image(place: Place) -> sitk.Image:
+    """Return one phase as a 3D image of finite, varying voxels."""
+    image = _read(place)
+    values = sitk.GetArrayViewFromImage(image)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        bad = int(values.size - np.isfinite(values).sum())
+        raise place.error(
+            f"{bad} voxels are NaN or infinite",
+            expected="finite intensities",
+            remedy="Convert the series again, or set these voxels to -1000 HU (air).",
+        )
+    if values.min() == values.max():
+        raise place.error(
+            f"every voxel is {values.flat[0]}",
+            expected="an image",
+            remedy="Convert the series again; the export seems to have failed.",
+        )
+    return image
+
+
+def read_regions(place: Place, image: sitk.Image) -> sitk.Image:
+    """Return the label map of one phase, on the grid on which it was drawn.
+
+    Args:
+        place: The label map's file.
+        image: The phase it is used for.
+    """
+    regions = _read(place)
+    values = sitk.GetArrayViewFromImage(regions)
+    found = np.unique(values)
+    allowed = [int(label) for label in Label]
+    if not np.isin(found, allowed).all():
+        strange = ", ".join(f"{value:g}" for value in found if value not in allowed)
+        raise place.error(
+            f"unknown labels {strange}",
+            expected="0 background, 1 liver, 2 tumor, 3 lesser omental adipose tissue",
+            remedy="Renumber the labels, or choose the cohort reader that knows this mask.",
+        )
+    if found.max() == 0:
+        raise place.error(
+            "the label map is empty",
+            expected="at least liver or tumor voxels",
+            remedy="Draw the regions, or remove the file.",
+        )
+    regions = sitk.Cast(regions, sitk.sitkUInt8)
+    check_same_space(place, image, regions)
+    return regions
+
+
+def same_grid(first: sitk.Image, second: sitk.Image) -> bool:
+    """Return whether two images share size and, to a hundredth of a voxel, geometry."""
+    if first.GetSize() != second.GetSize():
+        return False
+    slack = 0.01 * min(first.GetSpacing())
+    corners = [(0, 0, 0), tuple(n - 1 for n in first.GetSize())]
+    corners += [
+        tuple((n - 1) * (i == axis) for i, n in enumerate(first.GetSize())) for axis in range(3)
+    ]
+    return all(
+        np.allclose(
+            first.TransformIndexToPhysicalPoint(corner),
+            second.TransformIndexToPhysicalPoint(corner),
+            rtol=0,
+            atol=slack,
+        )
+        for corner in corners
+    )
+
+
+def foreground_points(regions: sitk.Image, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the (voxel, 3) physical coordinates x, y, z in mm of the voxels of ``mask``."""
+    index = np.argwhere(mask)[:, ::-1]
+    matrix = np.array(regions.GetDirection()).reshape(3, 3) * np.array(regions.GetSpacing())
+    return np.asarray(index @ matrix.T + np.array(regions.GetOrigin()))
+
+
+def share_inside(image: sitk.Image, points: NDArray[np.float64]) -> float:
+    """Return the share of physical points that lie inside the image."""
+    matrix = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    index = (points - np.array(image.GetOrigin())) @ np.linalg.inv(matrix).T
+    inside = (index >= -0.5) & (index <= np.array(image.GetSize()) - 0.5)
+    return float(inside.all(axis=1).mean())
+
+
+def check_same_space(place: Place, image: sitk.Image, regions: sitk.Image) -> None:
+    """Refuse a label map of which less than half lies inside the image.
+
+    Another grid in the same patient space is fine: the map is resampled from it.
+    """
+    if same_grid(image, regions):
+        return
+    mask = sitk.GetArrayViewFromImage(regions) > 0
+    share = share_inside(image, foreground_points(regions, mask))
+    if share >= SAME_SPACE:
+        return
+    if share == 0:
+        found = "the regions lie outside the image"
+    else:
+        found = f"another patient space: only {share:.0%} of the regions lie inside the image"
+    raise place.error(
+        found,
+        expected="a label map drawn on this scan, or on another one of the same patient space",
+        remedy="Check that patient and phase are right and that the export kept the origin; "
+        "register the map to the image if it was drawn on another examination.",
+    )
+
+
+def _read(place: Place) -> sitk.Image:
+    _check_file(place)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(place.path))
+    try:
+        reader.ReadImageInformation()
+        _check_kind(place, reader)
+        image = reader.Execute()
+    except RuntimeError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise place.error(
+            f"cannot be read ({last})",
+            expected="a 3D image as .nii.gz, .nii, .nrrd or .mha",
+            remedy="Open it in a viewer; if that fails too, export it again.",
+        ) from error
+    if image.GetDimension() == 4:
+        image = image[:, :, :, 0]
+    if min(image.GetSpacing()) <= 0:
+        raise _spacing_error(place, image.GetSpacing())
+    return image
+
+
+def _check_kind(place: Place, reader: sitk.ImageFileReader) -> None:
+    if reader.GetNumberOfComponents() != 1:
+        raise place.error(
+            f"a color image ({reader.GetNumberOfComponents()} values per voxel)",
+            expected="one intensity per voxel",
+            remedy="Export the original series, not a screenshot or an overlay.",
+        )
+    size = reader.GetSize()
+    if len(size) != 3 and not (len(size) == 4 and size[3] == 1):
+        raise place.error(
+            f"{len(size)}D image of {' x '.join(map(str, size))}",
+            expected="one 3D image",
+            remedy="Split the series so that each phase has its own file.",
+        )
+    if min(size[:3]) < 2:
+        raise place.error(
+            f"a single slice ({' x '.join(map(str, size))})",
+            expected="a volume",
+            remedy="Convert the whole series.",
+        )
+
+
+def _check_file(place: Place) -> None:
+    """Check what SimpleITK passes over: a truncated file (read as zeros) and zero spacing."""
+    path = place.path
+    if not path.is_file():
+        raise place.error("no such file", remedy="Add the file, or take it out of the cohort.")
+    try:
+        header, length = _nifti_header(path)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise place.error(
+            f"truncated or damaged ({error})",
+            expected="a complete .nii.gz",
+            remedy="Copy or convert the file again.",
+        ) from error
+    if len(header) < _HEADER:
+        return
+    order = "<" if struct.unpack("<i", header[:4])[0] == _HEADER else ">"
+    if struct.unpack(f"{order}i", header[:4])[0] != _HEADER:
+        return
+    dim = struct.unpack(f"{order}8h", header[40:56])
+    bits = struct.unpack(f"{order}h", header[72:74])[0]
+    pixdim = struct.unpack(f"{order}8f", header[76:108])
+    offset = struct.unpack(f"{order}f", header[108:112])[0]
+    if not all(np.isfinite(pixdim[1:4])) or min(pixdim[1:4]) <= 0:
+        raise _spacing_error(place, pixdim[1:4])
+    needed = int(np.prod([max(n, 1) for n in dim[1 : dim[0] + 1]], dtype=np.int64)) * bits // 8
+    if length < needed + int(offset):
+        raise place.error(
+            f"truncated: {length} bytes of {needed + int(offset)}",
+            expected="a complete file",
+            remedy="Copy or convert the file again.",
+        )
+
+
+def _nifti_header(path: Path) -> tuple[bytes, int]:
+    """Return the first bytes and the unpacked length of a NIfTI file; others give no bytes."""
+    if path.name.endswith(".nii"):
+        with path.open("rb") as file:
+            return file.read(_HEADER), path.stat().st_size
+    if not path.name.endswith(".nii.gz"):
+        return b"", 0
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        header = stream.read(_HEADER)
+        length = len(header)
+        while block := stream.read(1 << 20):
+            length += len(block)
+    return header, length
+
+
+def _spacing_error(place: Place, spacing: tuple[float, ...]) -> ImageError:
+    return place.error(
+        f"voxel size {' x '.join(f'{s:g}' for s in spacing)} mm",
+        expected="three positive numbers",
+        remedy="Convert the series again; the header has lost its spacing.",
+    )

@@ -1,0 +1,49 @@
+"""What a patient was prepared from: quick marks (size, time) and content hashes of the files."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.patient import Patient
+
+
+def quick_marks(patient: Patient, preparation: Preparation) -> dict[str, Any]:
+    """Return recipe, and name, size and time of every file: equal marks mean nothing changed."""
+    marks: dict[str, Any] = {"recipe": preparation.fingerprint()}
+    for role, path in _files(patient, preparation).items():
+        try:
+            stat = path.stat()
+            marks[role] = [str(path.absolute()), stat.st_size, stat.st_mtime_ns]
+        except OSError:
+            marks[role] = [str(path.absolute()), -1, -1]
+    return marks
+
+
+def content_fingerprint(patient: Patient, preparation: Preparation) -> str:
+    """Return the hash of the recipe and of all bytes it is applied to; names do not matter."""
+    total = hashlib.sha256(preparation.fingerprint().encode())
+    known: dict[Path, str] = {}
+    for role, path in _files(patient, preparation).items():
+        if path not in known:
+            known[path] = _hash(path)
+        total.update(f"{role} {known[path]}\n".encode())
+    return total.hexdigest()
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def _files(patient: Patient, preparation: Preparation) -> dict[str, Path]:
+    """Return ``<role>/<phase>`` to file, for the phases that the recipe uses."""
+    return {
+        f"{role}/{phase}": Path(files[phase])
+        for phase in preparation.phases
+        for role, files in (("image", patient.images), ("regions", patient.regions))
+        if phase in files
+    }
