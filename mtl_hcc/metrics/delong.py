@@ -1,0 +1,119 @@
+"""How uncertain an AUC, or the difference of two, is: DeLong's covariance in O(n log n)."""
+
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl_hcc.metrics.bootstrap import LEVEL
+from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+
+
+def delong_covariance(
+    label: npt.ArrayLike, probability: npt.ArrayLike, *, strata: npt.ArrayLike | None = None
+) -> tuple[FloatArray, FloatArray]:
+    r"""Return the AUCs of models on the same patients and their covariance.
+
+    With m positives and n negatives, the placement values are :math:`V_{10}(i)`, the share of
+    negatives below positive i, and :math:`V_{01}(j)`, the share of positives above negative j:
+
+    .. math:: \mathrm{AUC} = \overline{V_{10}}, \qquad
+        S = \frac{\mathrm{cov}(V_{10})}{m} + \frac{\mathrm{cov}(V_{01})}{n}
+
+    (DeLong, Biometrics 1988;44:837-845), computed from midranks (Sun and Xu, IEEE Signal Processing
+    Letters 2014;21:1389-1393). Strata are independent and weighted by their pairs :math:`m_f n_f`.
+
+    Args:
+        label: (patient,) 0 or 1, each patient once.
+        probability: (model, patient) Any score that rises with the label.
+        strata: (patient,) Only pairs within a stratum count, e.g. the fold.
+
+    Returns:
+        AUCs (model,) and their covariance (model, model).
+
+    Raises:
+        NotComputableError: A class is absent, or has one patient in a stratum.
+    """
+    positive = np.asarray(label) == 1
+    scores = np.atleast_2d(np.asarray(probability, dtype=np.float64))
+    groups = np.zeros(len(positive)) if strata is None else np.asarray(strata)
+    value, covariance, all_pairs = np.zeros(len(scores)), np.zeros((len(scores),) * 2), 0
+    for group in np.unique(groups):
+        inside = groups == group
+        above, below = _placements(scores[:, inside & positive], scores[:, inside & ~positive])
+        m, n = above.shape[1], below.shape[1]
+        if m * n == 0:
+            continue
+        if min(m, n) < 2:
+            raise NotComputableError("DeLong needs two patients of each class in each fold")
+        value += m * n * above.mean(axis=1)
+        covariance += (m * n) ** 2 * (_covariance(above) / m + _covariance(below) / n)
+        all_pairs += m * n
+    if all_pairs == 0:
+        raise NotComputableError("only one class among the labels")
+    return value / all_pairs, covariance / all_pairs**2
+
+
+def delong_interval(
+    label: npt.ArrayLike,
+    probability: npt.ArrayLike,
+    *,
+    strata: npt.ArrayLike | None = None,
+    level: float = LEVEL,
+) -> tuple[float, float]:
+    """Return DeLong's interval of one AUC, cut at 0 and 1 (as R's ``pROC::ci.auc``)."""
+    value, covariance = delong_covariance(label, probability, strata=strata)
+    half = NormalDist().inv_cdf((1 + level) / 2) * float(covariance[0, 0]) ** 0.5
+    return max(0.0, float(value[0]) - half), min(1.0, float(value[0]) + half)
+
+
+def delong_difference(
+    label: npt.ArrayLike,
+    probability_a: npt.ArrayLike,
+    probability_b: npt.ArrayLike,
+    *,
+    strata: npt.ArrayLike | None = None,
+    level: float = LEVEL,
+) -> tuple[float, float, float, float]:
+    """Compare two AUCs on the same patients (as R's ``pROC::roc.test(paired = TRUE)``).
+
+    Returns:
+        Difference a - b, ends of its interval, two-sided p. Without any variance p is 1 for equal
+        AUCs and NaN otherwise.
+    """
+    scores = np.stack([np.asarray(probability_a), np.asarray(probability_b)])
+    value, covariance = delong_covariance(label, scores, strata=strata)
+    difference = float(value[0] - value[1])
+    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    error = max(0.0, variance) ** 0.5
+    half = NormalDist().inv_cdf((1 + level) / 2) * error
+    if error > 1e-12:
+        p = 2 * NormalDist().cdf(-abs(difference) / error)
+    else:
+        p = 1.0 if difference == 0 else float("nan")
+    return difference, difference - half, difference + half, p
+
+
+def midranks(values: FloatArray) -> FloatArray:
+    """Return the ranks 1..n of the values, ties sharing their mean rank."""
+    _, place, number = np.unique(values, return_inverse=True, return_counts=True)
+    middle: FloatArray = np.cumsum(number) - (number - 1) / 2
+    return middle[place]
+
+
+def _placements(positive: FloatArray, negative: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return V10 (model, positive) and V01 (model, negative)."""
+    m, n = positive.shape[1], negative.shape[1]
+    above, below = np.zeros((len(positive), m)), np.zeros((len(positive), n))
+    if m * n == 0:
+        return above, below
+    for model, (x, y) in enumerate(zip(positive, negative, strict=True)):
+        ranks = midranks(np.concatenate([x, y]))
+        above[model] = (ranks[:m] - midranks(x)) / n
+        below[model] = 1 - (ranks[m:] - midranks(y)) / m
+    return above, below
+
+
+def _covariance(values: FloatArray) -> FloatArray:
+    """Covariance of the rows, (model, model) also for one model."""
+    return np.atleast_2d(np.cov(values))

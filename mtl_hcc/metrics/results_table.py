@@ -1,0 +1,96 @@
+"""How results are shown at the end of a run: a row per split and metric, models in columns."""
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SPLIT_ORDER = ("train", "validation", "test", "external")
+SHOWN = {"concordance_harrell": "C-index", "auc": "AUC", "f1": "F1"}
+NO_VALUE = "-"
+Row = dict[Hashable, Any]
+"""One row of ``metrics.csv``: column to cell."""
+
+
+def results_table(metrics: pd.DataFrame, *, models: Sequence[str] | None = None) -> "Table":
+    """Return the table that is printed at the end of ``fit`` and ``evaluate``.
+
+    Args:
+        metrics: Table as from ``evaluate_predictions``.
+        models: Order of the columns; the first is shown with its interval, n and events, the others
+            (clinical baselines, oracle) with their value. Default: order of appearance.
+    """
+    from rich.table import Table
+
+    header, rows = _cells(metrics, models)
+    table = Table(title="Results (95% interval)")
+    for number, name in enumerate(header):
+        table.add_column(name, justify="left" if number < 2 else "right", no_wrap=number < 3)
+    for previous, row in zip([None, *rows], rows, strict=False):
+        if previous is not None and previous[0] != row[0]:
+            table.add_section()
+        table.add_row(*row)
+    return table
+
+
+def results_markdown(metrics: pd.DataFrame, *, models: Sequence[str] | None = None) -> str:
+    """Return the same table as Markdown, e.g. for ``benchmarks/results``."""
+    header, rows = _cells(metrics, models)
+    rule = ["---", "---", *["---:"] * (len(header) - 2)]
+    lines = ["| " + " | ".join(cells) + " |" for cells in (header, rule, *rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(
+    metrics: pd.DataFrame, models: Sequence[str] | None
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows as text."""
+    names = list(models) if models is not None else list(metrics["model"].drop_duplicates())
+    pooled = metrics[(metrics["center"] == ALL_CENTERS) & metrics["metric"].isin(list(SHOWN))]
+    index = pooled[["model", "split", "task", "metric"]].itertuples(index=False, name=None)
+    values = dict(zip(index, pooled.to_dict("records"), strict=True))
+    keys = pooled[["split", "task", "metric"]].drop_duplicates()
+    splits = sorted(keys["split"].unique(), key=_split_place)
+    main, *others = names
+    rows = []
+    for split in splits:
+        inside = keys[keys["split"] == split]
+        for task, metric in zip(inside["task"], inside["metric"], strict=True):
+            found = {
+                name: values[name, split, task, metric]
+                for name in names
+                if (name, split, task, metric) in values
+            }
+            sized = found.get(main, next(iter(found.values())))
+            cells = [split, f"{task.upper().replace('_', ' ')} {SHOWN[metric]}"]
+            cells += [_with_interval(found.get(main)), _size(sized)]
+            rows.append(cells + [_value(found.get(name)) for name in others])
+    return ["Split", "Metric", main, "n / events", *others], rows
+
+
+def _split_place(split: str) -> tuple[int, str]:
+    known = SPLIT_ORDER.index(split) if split in SPLIT_ORDER else len(SPLIT_ORDER)
+    return known, split
+
+
+def _value(row: Row | None) -> str:
+    if row is None or not np.isfinite(float(row["value"])):
+        return NO_VALUE
+    return f"{float(row['value']):.3f}"
+
+
+def _with_interval(row: Row | None) -> str:
+    text = _value(row)
+    if row is None or text == NO_VALUE or not np.isfinite(float(row["ci_low"])):
+        return text
+    return f"{text} ({float(row['ci_low']):.3f}-{float(row['ci_high']):.3f})"
+
+
+def _size(row: Row) -> str:
+    return f"{int(row['n'])} / {NO_VALUE if pd.isna(row['events']) else int(row['events'])}"
