@@ -47,8 +47,8 @@ def map_columns(cells: pd.DataFrame, columns: Mapping[str, str], *, file: str) -
     Args:
         cells: Table with the user's column names.
         columns: Contract name to user's name. A mapping wins over a column that already has the
-            contract's name; one user's column may serve several contract names. Columns that are
-            not named keep their name.
+            contract's name; one user's column may serve several contract names, each of which
+            names it. Columns that are not named keep their name.
         file: File name for messages.
 
     Raises:

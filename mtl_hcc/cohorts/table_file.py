@@ -61,7 +61,14 @@ def _decode(path: Path) -> str:
             expected="a CSV file with one row per patient",
             remedy="Correct the path, or name the file in the cohort source's 'table' setting.",
         )
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TableError(
+            f"the file cannot be opened ({error.strerror or error})",
+            where=str(path),
+            remedy="Check its permissions, and that no other program holds it open.",
+        ) from error
     if path.suffix.lower() in SPREADSHEETS or data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise TableError(
             "the file is a spreadsheet, not text",

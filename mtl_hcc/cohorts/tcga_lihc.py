@@ -130,8 +130,7 @@ class TcgaLihc(ClinicalTable):
 
     def text_cells(self, path: Path) -> pd.DataFrame:
         """Return the file's cells; cBioPortal describes its columns in lines that start with #."""
-        comment = "#" if self.layout == "cbioportal" else None
-        return read_table_file(path, missing_values=self.missing_values, comment=comment)
+        return read_table_file(path, missing_values=self.missing_values, comment="#")
 
     def contract_cells(self, cells: pd.DataFrame, *, file: str) -> pd.DataFrame:
         """Return the contract's columns, derived from the publisher's."""

@@ -231,7 +231,7 @@ def test_a_death_that_is_no_rfs_event_is_reported_and_kept(write_table: Write) -
 # Faults of the whole file: (columns of the table, words of the message).
 def test_a_missing_id_column_is_named_with_its_likely_column(write_table: Write) -> None:
     path = write_table(patient_id=[], PatientID=["A", "B", "C"])
-    with pytest.raises(TableError, match="patients.csv: no column 'patient_id'") as caught:
+    with pytest.raises(TableError, match=r"patients.csv: no column 'patient_id'") as caught:
         read_patient_table(path)
     assert "Did you mean PatientID?" in str(caught.value)
     assert "Set columns.patient_id" in str(caught.value)
@@ -310,6 +310,18 @@ def test_a_file_that_does_not_exist_is_named_with_its_path(tmp_path: Path) -> No
         read_patient_table(tmp_path / "nowhere.csv")
     with pytest.raises(TableError, match=r"a folder was given"):
         read_patient_table(tmp_path)
+
+
+def test_a_file_that_may_not_be_opened_is_named(
+    write_table: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    path = write_table()
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(TableError, match=r"patients.csv: .*Permission denied.*permissions"):
+        read_patient_table(path)
 
 
 def test_unnamed_empty_columns_of_spreadsheets_are_dropped(tmp_path: Path) -> None:
