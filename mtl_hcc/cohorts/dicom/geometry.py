@@ -91,12 +91,12 @@ def _check_headers(slices: tuple[Header, ...], where: str) -> None:
                     where=where,
                     remedy="Export the series again, or leave it out with a phase rule 'ignore'.",
                 )
-    sizes = {(s.rows, s.columns, s.pixel_spacing): s.path.name for s in slices}
+    sizes: dict[str, str] = {}
+    for header in slices:
+        spacing = " x ".join(f"{value:g}" for value in header.pixel_spacing or ())
+        sizes.setdefault(f"{header.rows} x {header.columns} of {spacing} mm", header.path.name)
     if len(sizes) > 1:
-        found = "; ".join(
-            f"{rows} x {columns} pixels of {spacing} mm ({name})"
-            for (rows, columns, spacing), name in sizes.items()
-        )
+        found = "; ".join(f"{size} ({name})" for size, name in sizes.items())
         raise ImageError(
             f"slices of different size: {found}",
             where=where,
