@@ -115,6 +115,13 @@ class MultiTaskModule(lightning.LightningModule):
 
     # Training
 
+    def on_fit_start(self) -> None:
+        """Take the covariates' medians and scales from the training split."""
+        clinical = self.network.clinical
+        if clinical is not None:
+            known = torch.as_tensor(self.trainer.datamodule.train_covariates)  # type: ignore[attr-defined]
+            clinical.fit(known.to(self.device))
+
     def on_train_epoch_start(self) -> None:
         """Seed dropout from seed, epoch and rank."""
         torch.manual_seed((self.seed * 100_003 + self.current_epoch) * 1_009 + self.global_rank)

@@ -136,7 +136,9 @@ class CoxHead(TaskHead):
         known = self.labeled(targets)
         time, event = (targets[name][known] for name in self.columns)
         times, hazard = breslow_cumulative_hazard(output[known, 0], time, event)
-        self.baseline_time, self.baseline_hazard = times, hazard
+        # The curve stays level after the last event, and is known as long as somebody was followed.
+        self.baseline_time = torch.cat([times, time.max().reshape(1).to(times)])
+        self.baseline_hazard = torch.cat([hazard, hazard[-1:]])
 
     def to_table(self, output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return risk, known outcome and, with a baseline, survival at the horizons."""
@@ -148,7 +150,7 @@ class CoxHead(TaskHead):
                 survival_probability(
                     output[:, 0], float(days), self.baseline_time, self.baseline_hazard
                 )
-                if len(self.baseline_time) and days <= float(self.baseline_time[-1])
+                if len(self.baseline_time) and days < float(self.baseline_time[-1])
                 else unknown
             )
         return table
