@@ -1,4 +1,4 @@
-"""What clinical covariates alone predict: Cox and logistic models on the same folds."""
+"""What stands beside the network: clinical models on the same folds, and the phantom's truth."""
 
 import logging
 import warnings
@@ -18,6 +18,8 @@ BaselineKind = Literal["survival", "class"]
 HORIZONS_DAYS = (365, 730, 1095, 1825)
 RIDGES = (0.0, 0.01, 0.1, 1.0)
 """Penalties of the Cox model, tried in turn until it converges."""
+ORACLE = "oracle"
+"""Name of the model that knows the phantom's truth."""
 
 
 def clinical_baseline(
@@ -31,9 +33,9 @@ def clinical_baseline(
 ) -> pd.DataFrame:
     """Fit clinical models on the train split of each fold and predict every split.
 
-    Survival tasks get a Cox model (lifelines), classes a logistic model (scikit-learn), both without
-    penalty; a small ridge is added only when a fit does not converge.
-    Imputation (median), scaling and missingness flags come from the train split of the fold.
+    Survival tasks get a Cox model (lifelines), classes a logistic model (scikit-learn), without
+    penalty; a small ridge is added only when a fit does not converge. Imputation (median),
+    scaling and missingness flags come from the train split of the fold.
 
     Args:
         table: A cohort's table, indexed by ``patient_id``.
@@ -71,6 +73,37 @@ def clinical_baseline(
     if not parts:
         return prediction_rows(table, splits.iloc[:0], "none", "survival").assign(model=name)
     return pd.concat(parts, ignore_index=True)
+
+
+def oracle_predictions(
+    oracle: pd.DataFrame, table: pd.DataFrame, splits: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the true log hazards and probabilities as rows of ``predictions.csv``.
+
+    Args:
+        oracle: ``oracle.csv`` of the phantom: ``patient_id`` (column or index) and any of
+            ``<endpoint>_log_hazard`` and ``<class>_probability``.
+        table: The cohort's table, indexed by ``patient_id``.
+        splits: ``patient_id, fold, split``.
+
+    Returns:
+        Rows with ``model`` = ``"oracle"`` of the patients that ``oracle`` knows.
+    """
+    truth = oracle.set_index("patient_id") if "patient_id" in oracle else oracle
+    truth.index = truth.index.astype(str)
+    known = splits[splits["patient_id"].isin(truth.index)]
+    parts = []
+    for column in map(str, truth.columns):
+        task, _, quantity = column.partition("_")
+        if quantity == "log_hazard" and f"{task}_days" in table:
+            rows = prediction_rows(table, known, task, "survival")
+            parts.append(rows.assign(risk=truth.loc[rows["patient_id"], column].to_numpy()))
+        elif quantity == "probability" and task in table:
+            rows = prediction_rows(table, known, task, "class")
+            parts.append(rows.assign(probability=truth.loc[rows["patient_id"], column].to_numpy()))
+    if not parts:
+        return prediction_rows(table, splits.iloc[:0], "none", "survival").assign(model=ORACLE)
+    return pd.concat(parts, ignore_index=True).assign(model=ORACLE)
 
 
 class NoFitError(ValueError):

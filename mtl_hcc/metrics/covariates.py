@@ -52,11 +52,17 @@ class Covariates:
                 features[f"{column} missing"] = numbers.isna().astype(float)
             else:
                 levels = [str(level) for level in scale]
-                text = table[column].astype("string").str.strip()
+                text = table[column].map(_as_text, na_action="ignore")
                 for level in levels[1:]:
-                    features[f"{column} {level}"] = (text == level).fillna(False).astype(float)
+                    features[f"{column} {level}"] = (text == level).astype(float)
                 features[f"{column} missing"] = (~text.isin(levels)).astype(float)
         return pd.DataFrame(features, index=table.index)
+
+
+def _as_text(level: object) -> str:
+    """Return the level as written in a config: 1.0, as pandas reads 1 beside gaps, is ``1``."""
+    whole = isinstance(level, float) and level.is_integer()
+    return str(int(level)) if whole else str(level).strip()  # type: ignore[call-overload]
 
 
 def _numbers(cells: "pd.Series[float]", scale: str) -> "pd.Series[float]":

@@ -1,0 +1,26 @@
+"""One figure per file: a table goes in, a matplotlib figure comes out; nothing is written here.
+
+Matplotlib itself is imported when a figure is drawn, so that importing this package is quick.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mtl_hcc.figures.kaplan_meier import kaplan_meier
+from mtl_hcc.figures.learning_curves import learning_curves
+from mtl_hcc.figures.roc import roc
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES: "dict[str, Callable[[pd.DataFrame], Figure]]" = {
+    "kaplan_meier": kaplan_meier,
+    "roc": roc,
+    "learning_curves": learning_curves,
+}
+"""Name to figure. A figure's only argument is named after the table that it needs:
+``predictions`` or ``history``."""
+
+__all__ = ["FIGURES", "kaplan_meier", "learning_curves", "roc"]
