@@ -11,9 +11,8 @@ from rich.console import Console
 from mtl_hcc.config import build_parser, config_text, instantiate, plain_config, read_config
 from mtl_hcc.entry_point import report_errors
 from mtl_hcc.imaging.atomic import write_bytes
-from mtl_hcc.results import evaluate_run
+from mtl_hcc.results import evaluate_run, send_to_wandb
 from mtl_hcc.training import train_fold
-from mtl_hcc.wandb_run import log_results
 
 DESCRIPTION = """Train a multi-task network for HCC and evaluate it.
 
@@ -52,7 +51,7 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
         return None
     console = Console()
     result = evaluate_run(config, finished, run)
-    log_results(finished, result, run)
+    send_to_wandb(finished, result)
     console.print(result.table)
     for name in ("metrics.csv", "predictions.csv", "history.csv", "config.yaml", "checkpoints"):
         if (run / name).exists():

@@ -1,19 +1,26 @@
 """The results of a run: predictions and metrics of the network, clinical baselines and oracle."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from jsonargparse import Namespace
+from matplotlib.figure import Figure
+from pytorch_lightning.loggers import WandbLogger
 from rich.table import Table
 
+from mtl_hcc.data.covariates import CovariateKind
 from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.figures import FIGURES
+from mtl_hcc.history import HistoryLogger
 from mtl_hcc.imaging.atomic import write_bytes
 from mtl_hcc.metrics.clinical_baseline import clinical_baseline, oracle_predictions
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 from mtl_hcc.metrics.results_table import results_table
 from mtl_hcc.training import TrainedFold
+from mtl_hcc.wandb_run import log_tables_and_figures
 
 NETWORK = "network"
 ORACLE_FILE = "oracle.csv"
@@ -43,9 +50,7 @@ def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> 
     )
     if len(references):
         _write(references, run / "baselines.csv")
-    everything = pd.concat(
-        [predictions.assign(model=NETWORK), references], ignore_index=True
-    )
+    everything = pd.concat([predictions.assign(model=NETWORK), references], ignore_index=True)
     metrics = evaluate_predictions(
         everything, bootstraps=config.bootstraps, seed=config.seed, progress=True
     )
@@ -53,8 +58,32 @@ def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> 
     return RunResult(predictions, metrics, results_table(metrics))
 
 
+def send_to_wandb(folds: Sequence[TrainedFold], result: RunResult) -> None:
+    """Add the final tables and figures to the W&B run of the first fold, and close all runs.
+
+    Args:
+        folds: The trained folds, with their loggers.
+        result: Of the whole run.
+    """
+    for number, fold in enumerate(folds):
+        history = next(logger for logger in fold.loggers if isinstance(logger, HistoryLogger))
+        sources = {"predictions": result.predictions, "history": history.table()}
+        for logger in fold.loggers:
+            if isinstance(logger, WandbLogger):
+                figures = {name: draw(sources[_argument(draw)]) for name, draw in FIGURES.items()}
+                tables = {"metrics": result.metrics, "predictions": result.predictions}
+                if number == 0:
+                    log_tables_and_figures(logger, tables, figures)
+                logger.experiment.finish(quiet=True)
+
+
+def _argument(draw: Callable[..., Figure]) -> str:
+    """Return the name of a figure's only argument, which names the table that it needs."""
+    return next(iter(inspect.signature(draw).parameters))
+
+
 def reference_predictions(
-    baselines: dict[str, dict[str, str | list[str]]], folds: Sequence[TrainedFold]
+    baselines: dict[str, dict[str, CovariateKind]], folds: Sequence[TrainedFold]
 ) -> pd.DataFrame:
     """Return the clinical baselines' predictions, fitted on each fold's training split.
 
@@ -62,12 +91,19 @@ def reference_predictions(
         baselines: Name to covariates, as in ``FitSettings``.
         folds: The trained folds, whose splits are used again.
     """
-    kinds = {name: head.kind for name, head in folds[0].module.heads.items()}
-    splits = _splits(folds)
-    parts = [
-        clinical_baseline(folds[0].datamodule.table, splits, kinds, covariates, name)
-        for name, covariates in baselines.items()
-    ]
+    heads = folds[0].module.heads
+    # The baselines' tasks are named after the table's columns: os_days -> os, mvi -> mvi.
+    task_of = {head.columns[0].removesuffix("_days"): name for name, head in heads.items()}
+    kinds = {target: heads[name].kind for target, name in task_of.items()}
+    table, splits = folds[0].datamodule.table, _splits(folds)
+    parts = []
+    for name, covariates in baselines.items():
+        absent = [column for column in covariates if column not in table]
+        if absent:
+            print(f"Baseline '{name}' is left out: the cohort has no column {', '.join(absent)}.")
+            continue
+        rows = clinical_baseline(table, splits, kinds, covariates, name)
+        parts.append(rows.assign(task=rows["task"].map(task_of)))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mtl_hcc.data.covariates import CovariateKind
+
 
 @dataclass
 class FitSettings:
@@ -28,5 +30,5 @@ class FitSettings:
     wandb_project: str = "mtl_hcc"
     patience: int = 20
     ckpt_path: str | None = None
-    baselines: dict[str, dict[str, str | list[str]]] = field(default_factory=dict)
+    baselines: dict[str, dict[str, CovariateKind]] = field(default_factory=dict)
     bootstraps: int = 1000

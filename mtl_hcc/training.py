@@ -133,9 +133,7 @@ def batches(datamodule: CohortDataModule) -> Iterator[PatientBatch]:
         yield datamodule.on_after_batch_transfer(batch, 0)
 
 
-def _checkpoint_to_resume(
-    wanted: str | None, folder: Path, module: MultiTaskModule
-) -> str | None:
+def _checkpoint_to_resume(wanted: str | None, folder: Path, module: MultiTaskModule) -> str | None:
     """Return the checkpoint to go on from, after checking that it belongs to this config."""
     if wanted is None:
         return None

@@ -39,7 +39,7 @@ def wandb_logger(
 def log_tables_and_figures(
     logger: WandbLogger, tables: Mapping[str, pd.DataFrame], figures: Mapping[str, Figure]
 ) -> None:
-    """Add the final tables and figures to a run, and close it.
+    """Add the final tables and figures to a run.
 
     Args:
         logger: Of the run.
@@ -53,4 +53,3 @@ def log_tables_and_figures(
         logger.experiment.log({f"tables/{name}": wandb.Table(dataframe=table.astype(str))})
     for name, figure in figures.items():
         logger.experiment.log({f"figures/{name}": wandb.Image(figure)})
-    logger.experiment.finish(quiet=True)
