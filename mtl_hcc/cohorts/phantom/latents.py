@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 UNIT_LATENTS = (
     "irregularity",
@@ -16,41 +17,57 @@ UNIT_LATENTS = (
 )
 """Strengths from 0 (absent) to 1 (full), Beta(0.8, 0.8): rather absent or full than halfway."""
 LATENTS = ("diameter_mm", *UNIT_LATENTS, "loat_area_mm2", "afp_ng_ml")
+CHANCES = (
+    "mvi",
+    "mvi_grade",
+    "death",
+    "recurrence",
+    "entry",
+    "reading",
+    "age_years",
+    "sex",
+    "hepatitis_b",
+    "child_pugh",
+)
+LUCK = (*LATENTS, *CHANCES)
+"""What chance decides about a patient: one random number each."""
 
 MVI_EFFECT = {
-    "diameter_mm": 0.95,
-    "irregularity": 1.05,
-    "capsule": -1.35,
-    "corona": 1.75,
-    "afp_ng_ml": 0.40,
+    "diameter_mm": 1.05,
+    "irregularity": 0.80,
+    "capsule": -1.25,
+    "corona": 1.70,
+    "afp_ng_ml": 0.30,
 }
 """Log odds of MVI per standard deviation of the latent."""
 DEATH_EFFECT = {
-    "diameter_mm": 0.75,
-    "washout": 1.10,
-    "necrosis": 0.95,
-    "nodularity": 0.45,
-    "loat_area_mm2": 0.30,
+    "diameter_mm": 0.65,
+    "washout": 0.95,
+    "necrosis": 0.81,
+    "nodularity": 0.35,
+    "loat_area_mm2": 0.22,
 }
 """Log hazard of death per standard deviation of the latent."""
 RECURRENCE_EFFECT = {
-    "diameter_mm": 0.75,
-    "washout": 1.05,
-    "necrosis": 0.75,
-    "nodularity": 0.40,
-    "loat_area_mm2": 0.35,
+    "diameter_mm": 0.65,
+    "washout": 0.87,
+    "necrosis": 0.60,
+    "nodularity": 0.30,
+    "loat_area_mm2": 0.25,
 }
 """Log hazard of recurrence per standard deviation of the latent."""
-DEATH_EFFECT_OF_MVI = 0.9
-RECURRENCE_EFFECT_OF_MVI = 1.1
-MVI_INTERCEPT = -0.30
+DEATH_EFFECT_OF_MVI = 0.75
+RECURRENCE_EFFECT_OF_MVI = 0.95
+MVI_INTERCEPT = -0.38
+RECURRENCE_LOG_RATE = 0.25
+"""Log of the baseline rate of recurrence over that of death."""
 
 VISIBILITY: Mapping[str, Mapping[str, float]] = {
     "diameter_mm": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
     "irregularity": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
-    "capsule": {"arterial": 0.0, "portal_venous": 1.0, "delayed": 0.4},
+    "capsule": {"arterial": 0.0, "portal_venous": 1.0, "delayed": 0.3},
     "hyperenhancement": {"arterial": 1.0, "portal_venous": 0.0, "delayed": 0.0},
-    "washout": {"arterial": 0.0, "portal_venous": 1.0, "delayed": 0.4},
+    "washout": {"arterial": 0.0, "portal_venous": 1.0, "delayed": 0.3},
     "necrosis": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
     "corona": {"arterial": 1.0, "portal_venous": 0.0, "delayed": 0.0},
     "nodularity": {"arterial": 0.5, "portal_venous": 1.0, "delayed": 1.0},
@@ -63,18 +80,28 @@ DIAMETER_MEDIAN_MM, DIAMETER_LOG_SD = 42.0, 0.42
 LOAT_MEDIAN_MM2, LOAT_LOG_SD = 850.0, 0.42
 AFP_MEDIAN_NG_ML, AFP_LOG_SD = 35.0, 2.2
 UNIT_SHAPE = 0.8
+TRUNCATION_SD = (-2.3, 2.0)
+"""Sizes are kept between these standard deviations: a tumor of 16 to 97 mm."""
 
 
-def draw_latents(number: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw the latent variables of ``number`` patients, each independent of the others."""
-    latents = pd.DataFrame(index=range(number))
-    size = np.clip(rng.standard_normal(number), -2.3, 2.0)
+def draw_luck(streams: Iterable[np.random.Generator]) -> pd.DataFrame:
+    """Return the random numbers that decide about each patient: uniform, one row per stream.
+
+    Every patient has a stream of its own, so that nobody changes when others are added.
+    """
+    return pd.DataFrame([rng.random(len(LUCK)) for rng in streams], columns=list(LUCK))
+
+
+def draw_latents(luck: pd.DataFrame) -> pd.DataFrame:
+    """Return the latent variables that follow from the random numbers; they are independent."""
+    latents = pd.DataFrame(index=luck.index)
+    size = special.ndtri(luck["diameter_mm"]).clip(*TRUNCATION_SD)
     latents["diameter_mm"] = DIAMETER_MEDIAN_MM * np.exp(DIAMETER_LOG_SD * size)
     for name in UNIT_LATENTS:
-        latents[name] = rng.beta(UNIT_SHAPE, UNIT_SHAPE, number)
-    fat = np.clip(rng.standard_normal(number), -2.3, 2.0)
+        latents[name] = special.betaincinv(UNIT_SHAPE, UNIT_SHAPE, luck[name])
+    fat = special.ndtri(luck["loat_area_mm2"]).clip(*TRUNCATION_SD)
     latents["loat_area_mm2"] = LOAT_MEDIAN_MM2 * np.exp(LOAT_LOG_SD * fat)
-    latents["afp_ng_ml"] = AFP_MEDIAN_NG_ML * np.exp(AFP_LOG_SD * rng.standard_normal(number))
+    latents["afp_ng_ml"] = AFP_MEDIAN_NG_ML * np.exp(AFP_LOG_SD * special.ndtri(luck["afp_ng_ml"]))
     return latents
 
 
@@ -155,10 +182,6 @@ def visible_log_hazard(latents: pd.DataFrame, phases: Iterable[str]) -> pd.DataF
             "mvi_probability": mvi,
         }
     )
-
-
-RECURRENCE_LOG_RATE = 0.35
-"""Log of the baseline rate of recurrence over that of death."""
 
 
 def either_log_hazard(

@@ -9,19 +9,19 @@ from mtl_hcc.cohorts.phantom.space import Grid, Point, Volume, filled
 
 ROUGHNESS = 0.17
 """Standard deviation of the radius, relative, at full irregularity."""
-CORONA_HU = 38.0
+CORONA_HU = 40.0
 CORONA_MM = (2.0, 9.0)
 """The corona lies this far outside the tumor surface."""
-CAPSULE_HU = (0.0, 45.0, 20.0)
+CAPSULE_HU = (0.0, 48.0, 14.4)
 """Extra HU of a complete capsule in the arterial, portal venous and delayed phase."""
 CAPSULE_WIDTH_MM = 1.3
 """Standard deviation of the capsule's profile: about 3 mm wide at half height."""
-WASHOUT_HU = (0.0, -38.0, -15.0)
+WASHOUT_HU = (0.0, -45.0, -13.5)
 ARTERIAL_HU = (4.0, 55.0)
 """Tumor above liver in the arterial phase: without and with full hyperenhancement."""
 ISODENSE_HU = (0.0, 3.0, 2.0)
 NECROSIS_HU = 28.0
-NECROSIS_SHARE = 0.55
+NECROSIS_SHARE = 0.42
 """Share of the tumor's volume that is dead at full necrosis."""
 
 
@@ -76,6 +76,12 @@ class Tumor:
         stretch = 1 + np.clip(roughness * bumps.at(*sphere), -0.5, 0.5)
         radius = diameter / 2 / float(np.mean(stretch**3)) ** (1 / 3)
         return cls(_place(grid, liver, diameter / 2, rng), radius, roughness, bumps)
+
+    def surroundings(self, grid: Grid) -> tuple[tuple[slice, slice, slice], Grid]:
+        """Return the box that holds the tumor and all that it does to its neighborhood."""
+        reach = 1.5 * self.radius + CORONA_MM[1] + 4
+        low, high = np.subtract(self.center, reach), np.add(self.center, reach)
+        return grid.box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
 
     def distance(self, grid: Grid) -> Volume:
         """Return the signed distance, roughly, to the surface in mm."""

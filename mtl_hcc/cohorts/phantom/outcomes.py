@@ -2,18 +2,19 @@
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from mtl_hcc.cohorts.phantom import latents as truth
 
 WEIBULL_SHAPE = 1.3
-DEATH_SCALE_DAYS = 5200.0
+DEATH_SCALE_DAYS = 4400.0
 """63rd percentile of the time to death at log hazard 0."""
 ENTRY_WINDOW_DAYS = 365 * 5
 SHORTEST_FOLLOW_UP_DAYS = 365 * 2
 """Operations are spread over five years; the study ends two years after the last one."""
 
 
-def draw_outcomes(latents: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def draw_outcomes(latents: pd.DataFrame, luck: pd.DataFrame) -> pd.DataFrame:
     r"""Draw MVI and the times, and tell the truth behind them.
 
     Death and recurrence are Weibull proportional hazards of one shape k,
@@ -24,15 +25,14 @@ def draw_outcomes(latents: pd.DataFrame, rng: np.random.Generator) -> pd.DataFra
         The contract's endpoint columns and ``os_log_hazard``, ``rfs_log_hazard``,
         ``mvi_probability``.
     """
-    number = len(latents)
     probability = truth.mvi_probability(latents)
-    mvi = pd.Series(1.0 * (rng.random(number) < probability), index=latents.index)
-    severe = rng.random(number) < 0.25 + 0.5 * probability
+    mvi = 1.0 * (luck["mvi"] < probability)
+    severe = luck["mvi_grade"] < 0.25 + 0.5 * probability
     death_risk = truth.death_log_hazard(latents, mvi)
     recurrence_risk = truth.recurrence_log_hazard(latents, mvi)
-    death = _weibull_days(death_risk, rng)
-    recurrence = _weibull_days(recurrence_risk + truth.RECURRENCE_LOG_RATE, rng)
-    end = SHORTEST_FOLLOW_UP_DAYS + np.floor(rng.random(number) * ENTRY_WINDOW_DAYS)
+    death = _weibull_days(death_risk, luck["death"])
+    recurrence = _weibull_days(recurrence_risk + truth.RECURRENCE_LOG_RATE, luck["recurrence"])
+    end = SHORTEST_FOLLOW_UP_DAYS + np.floor(luck["entry"] * ENTRY_WINDOW_DAYS)
     first = np.minimum(death, recurrence)
     return pd.DataFrame(
         {
@@ -50,29 +50,28 @@ def draw_outcomes(latents: pd.DataFrame, rng: np.random.Generator) -> pd.DataFra
     )
 
 
-def _weibull_days(log_hazard: "pd.Series[float]", rng: np.random.Generator) -> "pd.Series[float]":
-    exponential = rng.exponential(size=len(log_hazard))
-    days = DEATH_SCALE_DAYS * (exponential * np.exp(-log_hazard)) ** (1 / WEIBULL_SHAPE)
-    return pd.Series(np.ceil(days), index=log_hazard.index)
+def _weibull_days(log_hazard: "pd.Series[float]", luck: "pd.Series[float]") -> "pd.Series[float]":
+    """Return the whole days after which S(t) has fallen to 1 - luck; never 0."""
+    days = DEATH_SCALE_DAYS * (-np.log1p(-luck) * np.exp(-log_hazard)) ** (1 / WEIBULL_SHAPE)
+    return pd.Series(np.maximum(np.ceil(days), 1), index=log_hazard.index)
 
 
-def draw_clinical(
-    latents: pd.DataFrame, outcomes: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Draw what the clinic writes down: AFP, the diameter as read (5% error), age, sex, ..."""
-    number = len(latents)
-    read = latents["diameter_mm"] * np.exp(0.05 * rng.standard_normal(number))
-    weak_liver = rng.random(number) < 0.05 + 0.25 * latents["nodularity"]
-    stage = np.select([read <= 20, read <= 50], ["0", "A"], "B")
+def draw_clinical(latents: pd.DataFrame, luck: pd.DataFrame) -> pd.DataFrame:
+    """Return what the clinic writes down: AFP, the diameter as read (5% error), age, sex, ..."""
+    read = latents["diameter_mm"] * np.exp(0.05 * special.ndtri(luck["reading"]))
+    weak_liver = luck["child_pugh"] < 0.05 + 0.25 * latents["nodularity"]
     return pd.DataFrame(
         {
             "tumor_diameter_mm": read.round(0).astype(int),
             "afp_ng_ml": latents["afp_ng_ml"].round(1).clip(lower=0.6),
-            "age_years": np.clip(rng.normal(58, 11, number), 22, 85).round(0).astype(int),
-            "sex": np.where(rng.random(number) < 0.8, "male", "female"),
-            "hepatitis_b": (rng.random(number) < 0.7).astype(int),
+            "age_years": (58 + 11 * special.ndtri(luck["age_years"]))
+            .clip(22, 85)
+            .round(0)
+            .astype(int),
+            "sex": np.where(luck["sex"] < 0.8, "male", "female"),
+            "hepatitis_b": (luck["hepatitis_b"] < 0.7).astype(int),
             "child_pugh": np.where(weak_liver, "B", "A"),
-            "bclc_stage": stage,
+            "bclc_stage": np.select([read <= 20, read <= 50], ["0", "A"], "B"),
         },
         index=latents.index,
     )

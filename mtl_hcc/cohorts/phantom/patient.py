@@ -68,6 +68,7 @@ def scan_patient(
     tumor = Tumor.draw(grid, anatomy.liver, latents["diameter_mm"], latents["irregularity"], rng)
     distance = tumor.distance(grid)
     anatomy.grow_around(distance)
+    around, _ = tumor.surroundings(grid)
     layers = tissue_layers(grid, anatomy, rng)
     look = Appearance(
         capsule=latents["capsule"],
@@ -85,14 +86,14 @@ def scan_patient(
         hu = _paint(grid, layers, tissue_hu)
         nodular = NODULE_HU[phase] * latents["nodularity"] * settings.contrast
         hu += (2 + nodular) * anatomy.nodules * filled(anatomy.liver + 2)
-        hu = paint_tumor(
-            hu,
+        hu[around] = paint_tumor(
+            hu[around],
             tissue_hu["liver"],
             phase,
-            distance,
+            distance[around],
             tumor,
             look,
-            anatomy.nodules,
+            anatomy.nodules[around],
             contrast=settings.contrast,
         )
         shift = np.clip(rng.normal(0, BREATHING_MM), -3, 3) * (name != "portal_venous")

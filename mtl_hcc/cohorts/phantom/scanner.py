@@ -37,7 +37,7 @@ SCANNERS = {
     "II": Scanner(1.8, 1.5, 8.0, 0.7, 0.5, 3.0, 0.05),
     "III": Scanner(2.0, 5.0, 12.0, 0.9, 0.6, -4.0, 0.15),
     "IV": Scanner(1.7, 3.0, 10.0, 0.8, 0.5, 2.0, 0.00),
-    "V": Scanner(2.0, 1.0, 11.0, 1.0, 0.8, -2.0, 0.20),
+    "V": Scanner(2.0, 1.0, 8.0, 1.0, 0.8, -2.0, 0.20),
     "VI": Scanner(1.6, 4.0, 13.0, 1.1, 0.7, 8.0, 0.25),
 }
 """Center VI, the external one, differs most: thick slices, noise, soft kernel, late bolus."""

@@ -4,14 +4,14 @@ import gzip
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
 
-from mtl_hcc.cohorts.phantom.latents import LATENTS, draw_latents
+from mtl_hcc.cohorts.phantom.latents import draw_latents, draw_luck
 from mtl_hcc.cohorts.phantom.outcomes import draw_clinical, draw_outcomes
 from mtl_hcc.cohorts.phantom.patient import Scan, scan_patient
 from mtl_hcc.cohorts.phantom.settings import SPLIT_OF_CENTER, PhantomSettings
@@ -54,28 +54,36 @@ def write_phantom(root: Path, settings: PhantomSettings, *, workers: int, progre
 
 def draw_tables(settings: PhantomSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return ``patients.csv`` and ``oracle.csv``; every patient has a random stream of its own."""
-    rows = []
-    for place, center in enumerate(SPLIT_OF_CENTER):
-        for number in range(settings.patients_of_center.get(center, 0)):
-            rng = np.random.default_rng([settings.seed, place, number, 0])
-            latents = draw_latents(1, rng)
-            outcomes = draw_outcomes(latents, rng)
-            clinical = draw_clinical(latents, outcomes, rng)
-            name = pd.DataFrame({"patient_id": [f"{center}-{number + 1:03d}"], "center": center})
-            rows.append(pd.concat([name, outcomes, clinical, latents.add_prefix("true_")], axis=1))
-    if not rows:
+    names = pd.DataFrame(
+        [
+            {"patient_id": f"{center}-{number:03d}", "center": center}
+            for center, count in settings.patients_of_center.items()
+            for number in range(1, count + 1)
+        ]
+    )
+    if names.empty:
         raise CohortError(
             "the phantom has no patients",
             where="PhantomSettings.patients",
             expected="at least one patient in one center",
             remedy="Give a number, e.g. {I: 96, VI: 60}.",
         )
-    both = pd.concat(rows, ignore_index=True)
-    both.insert(2, "split", both["center"].map(SPLIT_OF_CENTER))
-    hidden = [f"true_{name}" for name in LATENTS]
-    patients = both.drop(columns=[*TRUTH, *hidden])
-    oracle = both[["patient_id", "center", "split", *TRUTH, *hidden]]
-    return patients, oracle.rename(columns=dict(zip(hidden, LATENTS, strict=True)))
+    names["split"] = names["center"].map(SPLIT_OF_CENTER)
+    luck = draw_luck(_stream(settings, name, "outcome") for name in names["patient_id"])
+    latents = draw_latents(luck)
+    outcomes = draw_outcomes(latents, luck)
+    truth = list(TRUTH)
+    patients = [names, outcomes.drop(columns=truth), draw_clinical(latents, luck)]
+    return pd.concat(patients, axis=1), pd.concat([names, outcomes[truth], latents], axis=1)
+
+
+def _stream(
+    settings: PhantomSettings, patient_id: str, purpose: Literal["outcome", "image"]
+) -> np.random.Generator:
+    """Return a patient's own source of random numbers."""
+    center, number = patient_id.rsplit("-", 1)
+    place = [*SPLIT_OF_CENTER].index(center)
+    return np.random.default_rng([settings.seed, place, int(number), int(purpose == "image")])
 
 
 def _claim(root: Path, settings: PhantomSettings) -> None:
@@ -137,10 +145,8 @@ def _write_all(
 
 def write_patient(images: Path, row: dict[Any, Any], settings: PhantomSettings) -> str:
     """Write the images of one row of the oracle; the folder appears when it is complete."""
-    patient_id, center = row["patient_id"], row["center"]
-    place, number = [*SPLIT_OF_CENTER].index(center), int(patient_id.rsplit("-", 1)[1]) - 1
-    rng = np.random.default_rng([settings.seed, place, number, 1])
-    scans = scan_patient(row, center, settings, rng)
+    patient_id = row["patient_id"]
+    scans = scan_patient(row, row["center"], settings, _stream(settings, patient_id, "image"))
     unfinished = images / f".{patient_id}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
