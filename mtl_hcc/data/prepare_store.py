@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mtl_hcc.errors import CohortError, MtlHccError, StoreError
 from mtl_hcc.imaging.atomic import remove_leftovers, write_bytes
@@ -116,7 +117,8 @@ def _prepare(patient: Patient, preparation: Preparation) -> Any:
     threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     try:
-        return prepare_patient(patient, preparation)
+        with threadpool_limits(1):
+            return prepare_patient(patient, preparation)
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
 

@@ -1,11 +1,13 @@
 """From HU (or MR units) to [0, 1]: clip at percentiles inside the regions, then scale."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
 def clip_range(
-    values: NDArray[np.generic], percentiles: tuple[float, float]
+    values: NDArray[Any], percentiles: tuple[float, float]
 ) -> tuple[float, float] | None:
     """Return the two clip values, or ``None`` where they coincide (a constant region).
 

@@ -11,7 +11,7 @@ from mtl_hcc.imaging.intensity import clip_range, to_unit
 from mtl_hcc.imaging.margin import margin_zone
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.read_image import foreground_points
-from mtl_hcc.imaging.resample import cover, sample_image
+from mtl_hcc.imaging.resample import sample_image, sample_mask
 from mtl_hcc.imaging.scan import Scan, read_scans
 from mtl_hcc.imaging.store import PreparedPatient
 from mtl_hcc.patient import Label, Patient, Region
@@ -61,7 +61,7 @@ def region_map(scan: Scan, grid: Grid, preparation: Preparation) -> NDArray[np.u
     _, near = crop_to_field(scan.regions, scan.regions, grid, reach_mm=preparation.margin_mm)
     values = sitk.GetArrayViewFromImage(near)
     tumor_drawn = values == Label.TUMOR
-    tumor = cover(tumor_drawn, near, grid) >= 0.5
+    tumor = sample_mask(tumor_drawn, near, grid)
     if not tumor.any():
         raise scan.place.error(
             f"the tumor vanishes at a voxel size of {preparation.spacing_mm:g} mm",
@@ -69,9 +69,9 @@ def region_map(scan: Scan, grid: Grid, preparation: Preparation) -> NDArray[np.u
             remedy="Lower spacing_mm, or raise min_tumor_mm3 to leave such patients out.",
         )
     bits = np.zeros(grid.shape, dtype=np.uint8)
-    bits[cover(tumor_drawn | (values == Label.LIVER), near, grid) >= 0.5] |= np.uint8(Region.LIVER)
+    bits[sample_mask(tumor_drawn | (values == Label.LIVER), near, grid)] |= np.uint8(Region.LIVER)
     if (values == Label.LOAT).any():
-        loat = cover(values == Label.LOAT, near, grid) >= 0.5
+        loat = sample_mask(values == Label.LOAT, near, grid)
         bits[loat & (bits == 0)] |= np.uint8(Region.LOAT)
     bits[tumor] |= np.uint8(Region.TUMOR)
     zone = margin_zone(tumor_drawn, near, grid, margin_mm=preparation.margin_mm)

@@ -56,13 +56,8 @@ def read_image(place: Place) -> sitk.Image:
     return image
 
 
-def read_regions(place: Place, image: sitk.Image) -> sitk.Image:
-    """Return the label map of one phase, on the grid on which it was drawn.
-
-    Args:
-        place: The label map's file.
-        image: The phase it is used for.
-    """
+def read_regions(place: Place) -> sitk.Image:
+    """Return a label map (uint8), on the grid on which it was drawn."""
     regions = _read(place)
     values = sitk.GetArrayViewFromImage(regions)
     found = np.unique(values)
@@ -80,9 +75,7 @@ def read_regions(place: Place, image: sitk.Image) -> sitk.Image:
             expected="at least liver or tumor voxels",
             remedy="Draw the regions, or remove the file.",
         )
-    regions = sitk.Cast(regions, sitk.sitkUInt8)
-    check_same_space(place, image, regions)
-    return regions
+    return sitk.Cast(regions, sitk.sitkUInt8)
 
 
 def same_grid(first: sitk.Image, second: sitk.Image) -> bool:

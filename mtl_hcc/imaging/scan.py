@@ -1,6 +1,8 @@
 """One phase in memory: its image and the label map that goes with it, axes in LPS order."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -48,16 +50,16 @@ class Scan:
         """Whether the map lies on another grid than the image."""
         return not same_grid(self.image, self.regions)
 
-    def intensities(self) -> NDArray[np.generic]:
+    def intensities(self) -> NDArray[Any]:
         """Return the (voxel,) intensities inside liver and tumor, on the image's own grid."""
         values = sitk.GetArrayViewFromImage(self.image)
         if not self.resampled:
-            return values[self.drawn(Label.LIVER, Label.TUMOR)]
+            return np.asarray(values[self.drawn(Label.LIVER, Label.TUMOR)])
         onto = sitk.Resample(
             self.regions, self.image, sitk.Transform(), sitk.sitkNearestNeighbor, 0
         )
         moved = replace(self, regions=onto)
-        return values[moved.drawn(Label.LIVER, Label.TUMOR)]
+        return np.asarray(values[moved.drawn(Label.LIVER, Label.TUMOR)])
 
 
 def read_scans(patient: Patient, preparation: Preparation) -> tuple[list[Scan], Scan]:
@@ -78,7 +80,8 @@ def read_scans(patient: Patient, preparation: Preparation) -> tuple[list[Scan], 
             expected="<phase>_regions.nii.gz or regions.nii.gz",
             remedy="Add a label map (1 liver, 2 tumor, 3 LOAT), or take the patient out.",
         )
-    scans = {phase: _read(patient, phase, preparation) for phase in with_map}
+    maps: dict[Path, sitk.Image] = {}
+    scans = {phase: _read(patient, phase, preparation, maps) for phase in with_map}
     reference = scans[_DRAWN_ON_FIRST if _DRAWN_ON_FIRST in with_map else with_map[0]]
     for phase in images:
         if phase not in scans:
@@ -100,10 +103,16 @@ def _check_phases(patient: Patient, preparation: Preparation, found: list[str]) 
     )
 
 
-def _read(patient: Patient, phase: str, preparation: Preparation) -> Scan:
+def _read(
+    patient: Patient, phase: str, preparation: Preparation, maps: dict[Path, sitk.Image]
+) -> Scan:
+    """Read one phase; a map that serves several phases is read once and kept in ``maps``."""
     image = to_lps(read_image(Place(patient.patient_id, phase, patient.images[phase])))
     place = Place(patient.patient_id, phase, patient.regions[phase])
-    regions = to_lps(read_regions(place, image))
+    if place.path not in maps:
+        maps[place.path] = to_lps(read_regions(place))
+    regions = maps[place.path]
+    check_same_space(place, image, regions)
     scan = Scan(place=place, image=image, regions=regions, own_map=True)
     volume = float(np.count_nonzero(scan.drawn(Label.TUMOR))) * voxel_mm3(regions)
     if volume < preparation.min_tumor_mm3 or volume == 0:

@@ -78,7 +78,7 @@ def write_prepared(
         "quality": json.dumps(prepared.quality),
         "sources": json.dumps(sources or {}),
     }
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "images": np.ascontiguousarray(prepared.images, dtype=np.float16),
         "regions": np.ascontiguousarray(prepared.regions, dtype=np.uint8),
         "phase_present": np.ascontiguousarray(prepared.phase_present, dtype=np.bool_),
