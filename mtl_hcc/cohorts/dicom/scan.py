@@ -99,6 +99,8 @@ def _read_some(files: list[Path], root: Path) -> tuple[list[Header], list[Path],
             continue
         if header is None:
             ignored["not DICOM"] += 1
+        elif header.modality in IMAGES and header.rows is None:
+            damaged.append(path)  # cut off before the description of the pixels
         elif header.modality in (*IMAGES, "SEG", "RTSTRUCT"):
             headers.append(header)
         else:

@@ -1,5 +1,6 @@
 """A small cohort as NIfTI, the same as DICOM, and single slices made up of headers."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 
 from mtl_hcc.cohorts.dicom.header import Header
 from mtl_hcc.cohorts.dicom.volumes import Volume
@@ -104,10 +105,16 @@ def nifti_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def dicom_cohort_once(nifti_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("dicom") / "tree"
+    return write_dicom_cohort(nifti_cohort, root, progress=False)
+
+
 @pytest.fixture
-def dicom_cohort(nifti_cohort: Path, tmp_path: Path) -> Path:
+def dicom_cohort(dicom_cohort_once: Path, tmp_path: Path) -> Path:
     """The same cohort as DICOM, for a test to spoil."""
-    return write_dicom_cohort(nifti_cohort, tmp_path / "tree", progress=False)
+    return Path(shutil.copytree(dicom_cohort_once, tmp_path / "tree"))
 
 
 @pytest.fixture
