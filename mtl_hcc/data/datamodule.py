@@ -36,7 +36,7 @@ class CohortDataModule(LightningDataModule):
 
     Batches come as float16 images and are made float32, and in training augmented, on the device
     by ``on_after_batch_transfer``. Ranks are told apart here, so the trainer needs
-    ``use_distributed_sampler=False``.
+    ``use_distributed_sampler=False``. In plain Python: ``prepare_data()``, ``setup()``, a loader.
 
     Args:
         store: Folder of the prepared store; also of the phantom and of ``splits.csv``.
@@ -239,7 +239,17 @@ class CohortDataModule(LightningDataModule):
 
     def _ranks(self) -> tuple[int, int]:
         """Return rank and number of processes; without a trainer there is one."""
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if self.trainer is None or self.trainer.world_size == 1:
+            return 0, 1
+        # Lightning has no public name for this setting; patients would be left out silently.
+        if self.trainer._accelerator_connector.use_distributed_sampler:
+            raise ConfigError(
+                f"use_distributed_sampler is on with {self.trainer.world_size} devices",
+                where="trainer.use_distributed_sampler",
+                expected="false: the data module gives each device its share of a batch",
+                remedy="Set trainer.use_distributed_sampler to false.",
+            )
+        return self.trainer.global_rank, self.trainer.world_size
 
     def _dataset(
         self, splits: Sequence[str] | None, *, rows: npt.NDArray[np.int64] | None = None

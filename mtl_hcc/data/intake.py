@@ -96,11 +96,13 @@ def _settings(
 
 
 def _files(cohort: Path) -> str:
-    """Return a hash over names, sizes and dates of the cohort's files."""
+    """Return a hash over the tables, and over names, sizes and dates of the other files."""
     paths = sorted(cohort.rglob("*")) if cohort.is_dir() else [cohort]
     digest = hashlib.sha256()
     for path in paths:
-        if path.is_file():
+        if path.suffix == ".csv":  # a table may be written again with the same content
+            digest.update(f"{path}\n".encode() + path.read_bytes())
+        elif path.is_file():
             found = path.stat()
             digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()
