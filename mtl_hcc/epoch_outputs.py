@@ -29,8 +29,9 @@ class EpochOutputs:
         self._index: list[Tensor] = []
         self._outputs: dict[str, list[Tensor]] = {name: [] for name in self.heads}
         self._targets: dict[str, list[Tensor]] = {}
-        self._loss_sums = dict.fromkeys(self.heads, 0.0)
-        self._counts = dict.fromkeys(self.heads, 0.0)
+        # Tensors, so that a training step does not wait for the device.
+        self._loss_sums = {name: torch.zeros(()) for name in self.heads}
+        self._counts = {name: torch.zeros(()) for name in self.heads}
 
     def add(
         self,
@@ -46,15 +47,16 @@ class EpochOutputs:
         for name, target in targets.items():
             self._targets.setdefault(name, []).append(target.detach())
         for name, loss in losses.items():
-            count = float(self.heads[name].informative(targets).sum())
-            self._loss_sums[name] += float(loss.detach()) * count if count else 0.0
-            self._counts[name] += count
+            count = self.heads[name].informative(targets).sum()
+            share = torch.where(count > 0, loss.detach() * count, 0.0)
+            self._loss_sums[name] = self._loss_sums[name].to(share) + share
+            self._counts[name] = self._counts[name].to(count) + count
 
     def mean_losses(self) -> dict[str, float]:
         """Return the epoch mean of each unweighted loss over informative patients, else NaN."""
         return {
-            name: self._loss_sums[name] / count if count else float("nan")
-            for name, count in self._counts.items()
+            name: float(total / self._counts[name]) if self._counts[name] else float("nan")
+            for name, total in self._loss_sums.items()
         }
 
     def patients(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -1,5 +1,6 @@
 """MultiTaskModule: the only LightningModule. It trains any network of parts on any set of tasks."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.epoch_outputs import EpochOutputs
+from mtl_hcc.errors import ConfigError
 from mtl_hcc.gather import gather_patients
 from mtl_hcc.losses import EqualWeights, RiskBank, TaskWeighting
 from mtl_hcc.nn import (
@@ -19,10 +21,9 @@ from mtl_hcc.nn import (
     ClinicalEncoder,
     CoxHead,
     Fusion,
-    ImageEncoder,
-    PatientNetwork,
     Stem,
     TaskHead,
+    build_network,
 )
 from mtl_hcc.schedule import schedule_factor
 
@@ -81,12 +82,13 @@ class MultiTaskModule(lightning.LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.network = _build_network(
+        self.network = build_network(
             heads, fusion, stem, backbone, aggregator, clinical, covariates or []
         )
         self.heads: dict[str, TaskHead] = dict(self.network.heads.items())  # type: ignore[arg-type]
         self.weighting = weighting or EqualWeights()
         self.weighting.start(list(self.heads))
+        _check_bank(risk_bank, self.heads)
         self.risk_bank = risk_bank
         self.target = (
             AveragedModel(
@@ -190,10 +192,18 @@ class MultiTaskModule(lightning.LightningModule):
             {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        epochs = max(self.trainer.max_epochs or 1, 1)
+        steps = self.trainer.estimated_stepping_batches  # of the whole training, or infinity
+        if self.schedule == "cosine" and not math.isfinite(steps):
+            raise ConfigError(
+                "a cosine schedule without an end",
+                where="trainer.max_epochs",
+                remedy="Set trainer.max_epochs, or model.schedule to constant.",
+            )
+        in_epoch = math.ceil(
+            self.trainer.num_training_batches / self.trainer.accumulate_grad_batches
+        )
         factor = schedule_factor(
-            self.schedule, steps=steps, warmup_steps=int(self.warmup_epochs * steps / epochs)
+            self.schedule, steps=steps, warmup_steps=round(self.warmup_epochs * in_epoch)
         )
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {
@@ -225,37 +235,13 @@ class MultiTaskModule(lightning.LightningModule):
         self.log_dict({f"{section}/{name}": value for name, value in values.items()})
 
 
-def _build_network(
-    heads: dict[str, Callable[[int], TaskHead]],
-    fusion: Callable[[int], Fusion],
-    stem: Stem | None,
-    backbone: Callable[[int], Backbone] | None,
-    aggregator: Callable[[int], Aggregator] | None,
-    clinical: Callable[[int], ClinicalEncoder] | None,
-    covariates: list[str],
-) -> PatientNetwork:
-    """Hand each part the width of the part before it."""
-    parts = (stem, backbone, aggregator)
-    if any(part is None for part in parts) and any(part is not None for part in parts):
-        raise ValueError("stem, backbone and aggregator are given together, or none of them")
-    image = None
-    if stem is not None and backbone is not None and aggregator is not None:
-        trunk = backbone(stem.out_channels)
-        image = ImageEncoder(stem=stem, backbone=trunk, aggregator=aggregator(trunk.out_features))
-    if (clinical is None) == bool(covariates):
-        raise ValueError(
-            "model.clinical and data.covariates go together: "
-            f"model.clinical is {'not ' if clinical is None else ''}set, "
-            f"data.covariates names {len(covariates)} columns"
-        )
-    encoder = clinical(len(covariates)) if clinical is not None else None
-    if image is None and encoder is None:
-        raise ValueError("the model needs images (stem, backbone, aggregator) or covariates")
-    width = sum(part.out_features for part in (image, encoder) if part is not None)
-    joined = fusion(width)
-    return PatientNetwork(
-        image=image,
-        clinical=encoder,
-        fusion=joined,
-        heads={name: head(joined.out_features) for name, head in heads.items()},
-    )
+def _check_bank(bank: RiskBank | None, heads: dict[str, TaskHead]) -> None:
+    """Raise unless the bank remembers what exactly one Cox head each gives."""
+    given = sorted(head.endpoint for head in heads.values() if isinstance(head, CoxHead))
+    for endpoint in bank.endpoints if bank is not None else ():
+        if given.count(endpoint) != 1:
+            raise ValueError(
+                f"the risk bank remembers '{endpoint}', which {given.count(endpoint)} Cox heads "
+                f"predict (their endpoints: {', '.join(given) or 'none'}); it needs exactly one: "
+                "correct model.risk_bank.endpoints or model.heads"
+            )

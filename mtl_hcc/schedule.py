@@ -6,13 +6,13 @@ from typing import Literal
 
 
 def schedule_factor(
-    schedule: Literal["cosine", "constant"], *, steps: int, warmup_steps: int = 0
+    schedule: Literal["cosine", "constant"], *, steps: float, warmup_steps: int = 0
 ) -> Callable[[int], float]:
     """Return step -> factor: linear warm-up, then constant or half a cosine down to zero.
 
     Args:
         schedule: ``cosine`` or ``constant``.
-        steps: Optimizer steps of the whole training.
+        steps: Optimizer steps of the whole training; infinity only for ``constant``.
         warmup_steps: Steps of the warm-up.
     """
 

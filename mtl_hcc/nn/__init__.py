@@ -2,6 +2,7 @@
 
 from mtl_hcc.nn.aggregators import Aggregator, Concatenate, GatedAttention, Mean
 from mtl_hcc.nn.backbones import Backbone, DenseNet, DenseNet121
+from mtl_hcc.nn.build import build_network
 from mtl_hcc.nn.clinical import ClinicalEncoder
 from mtl_hcc.nn.fusion import FullyConnected, Fusion
 from mtl_hcc.nn.heads import ClassHead, CoxHead, TaskHead
@@ -27,4 +28,5 @@ __all__ = [
     "RegionStem",
     "Stem",
     "TaskHead",
+    "build_network",
 ]

@@ -42,12 +42,15 @@ class ClinicalEncoder(nn.Module):
             covariates: (patient, covariate) of the training split, NaN where missing. A covariate
                 that is missing everywhere or constant contributes nothing but its flag.
         """
-        median = covariates.nanmedian(dim=0).values.nan_to_num(0.0)
-        filled = torch.where(covariates.isnan(), median, covariates)
-        scale = filled.std(dim=0, unbiased=False)
+        known = covariates.double()
+        # Not nanmedian, which takes the lower of the two middle values.
+        median = known.nanquantile(0.5, dim=0).nan_to_num(0.0)
+        filled = torch.where(known.isnan(), median, known)
+        mean, scale = filled.mean(dim=0), filled.std(dim=0, unbiased=False)
+        varies = scale > 1e-9 * (1 + mean.abs())  # rounding is no variation
         self.median.copy_(median)
-        self.mean.copy_(filled.mean(dim=0))
-        self.scale.copy_(torch.where(scale > 1e-6, scale, torch.ones_like(scale)))
+        self.mean.copy_(mean)
+        self.scale.copy_(torch.where(varies, scale, 1.0))
 
     def forward(self, covariates: Tensor) -> Tensor:
         """Return the encoded covariates."""

@@ -135,6 +135,9 @@ class CoxHead(TaskHead):
         """Take Breslow's baseline hazard from the training split's predictions."""
         known = self.labeled(targets)
         time, event = (targets[name][known] for name in self.columns)
+        if not (event > 0).any():  # no hazard to be had: the horizons stay empty
+            self.baseline_time, self.baseline_hazard = time.new_zeros(0), time.new_zeros(0)
+            return
         times, hazard = breslow_cumulative_hazard(output[known, 0], time, event)
         # The curve stays level after the last event, and is known as long as somebody was followed.
         self.baseline_time = torch.cat([times, time.max().reshape(1).to(times)])

@@ -16,7 +16,8 @@ from mtl_hcc.nn.stems import Stem
 class ImageEncoder(nn.Module):
     """Images and region maps of all phases become one vector per patient.
 
-    Phases are stacked on the batch axis: one call of stem and backbone, weights shared.
+    The present phases are stacked on the batch axis: one call of stem and backbone, weights shared.
+    A missing phase goes through neither, so that it cannot shift the batch norm of the others.
 
     Args:
         stem: First convolutions.
@@ -31,11 +32,21 @@ class ImageEncoder(nn.Module):
 
     def forward(self, images: Tensor, regions: Tensor, present: Tensor) -> Tensor:
         """Return (patient, out_features) from (patient, phase, depth, height, width)."""
-        patients, phases = images.shape[:2]
-        volumes = self.stem(images.flatten(0, 1)[:, None], regions.flatten(0, 1)[:, None])
-        vectors = self.backbone(volumes)  # (patient * phase, feature)
-        aggregated: Tensor = self.aggregator(vectors.view(patients, phases, -1), present)
+        rows = present.flatten().nonzero()[:, 0]  # of (patient * phase)
+        if len(rows) in (0, present.numel()):
+            # Nothing to leave out; or nothing at all, and then the call keeps all weights in the
+            # graph (the aggregator does not look), as data-parallel training needs it.
+            vectors = self._vectors(images.flatten(0, 1), regions.flatten(0, 1))
+        else:
+            found = self._vectors(images.flatten(0, 1)[rows], regions.flatten(0, 1)[rows])
+            vectors = found.new_zeros(present.numel(), found.shape[1]).index_copy(0, rows, found)
+        aggregated: Tensor = self.aggregator(vectors.unflatten(0, present.shape), present)
         return aggregated
+
+    def _vectors(self, images: Tensor, regions: Tensor) -> Tensor:
+        """Return (volume, feature) from (volume, depth, height, width)."""
+        vectors: Tensor = self.backbone(self.stem(images[:, None], regions[:, None]))
+        return vectors
 
 
 class PatientNetwork(nn.Module):
