@@ -53,13 +53,16 @@ def kaplan_meier(predictions: pd.DataFrame) -> "Figure":
             curves = plain_axes(figure.add_subplot(grid[2 * row, column]))
             counts = figure.add_subplot(grid[2 * row + 1, column], sharex=curves)
             inside = known[known["split"] == split]
-            curves.set_title(f"{task.upper()}, {split} (n = {inside['patient_id'].nunique()})")
+            curves.set_title(f"{task.upper()}, {split} (n = {len(inside)})")
             _draw_curves(curves, inside)
             _draw_numbers(counts, inside)
             if column == 0:
                 curves.set_ylabel("Event-free")
             if (row, column) == (0, 0):
-                curves.legend(title=rule, loc="lower left", frameon=False, fontsize="small")
+                handles, names = curves.get_legend_handles_labels()
+                figure.legend(
+                    handles, names, title=rule, loc="outside upper center", ncols=2, frameon=False
+                )
     return figure
 
 
@@ -88,12 +91,17 @@ def _draw_curves(axes: "Axes", rows: pd.DataFrame) -> None:
         censored = np.unique(group.loc[group["event"] == 0, "time_days"])
         after = survival[np.searchsorted(time, censored)]
         axes.plot(censored / DAYS_PER_YEAR, after, "|", color=color, markersize=4)
+    axes.text(0.98, 0.95, _p_in_words(rows), transform=axes.transAxes, ha="right", va="top")
+
+
+def _p_in_words(rows: pd.DataFrame) -> str:
+    if rows["patient_id"].duplicated().any():
+        return "no p: patients repeat over folds"
     try:
         p = logrank_p(rows["time_days"], rows["event"], rows["high"])
-        text = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     except NotComputableError as error:
-        text = f"no p: {error}"
-    axes.text(0.98, 0.95, f"log-rank {text}", transform=axes.transAxes, ha="right", va="top")
+        return f"no p: {error}"
+    return "log-rank p < 0.001" if p < 0.001 else f"log-rank p = {p:.3f}"
 
 
 def _draw_numbers(axes: "Axes", rows: pd.DataFrame) -> None:

@@ -1,0 +1,104 @@
+import time as clock
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sksurv.metrics import concordance_index_censored
+
+from mtl_hcc.metrics.bootstrap import resample_counts
+from mtl_hcc.metrics.concordance import concordance_harrell, concordance_statistic
+from mtl_hcc.metrics.statistic import NotComputableError
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+
+patients = st.lists(
+    st.tuples(
+        st.integers(-4, 4).map(lambda k: k / 2),  # few values: ties in risk
+        st.integers(1, 8),  # ties in time
+        st.booleans(),
+    ),
+    min_size=2,
+    max_size=40,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(patients)
+def test_it_equals_scikit_survival_with_ties_in_risk_and_in_time(rows):
+    risk, time, event = (np.array(column) for column in zip(*rows, strict=True))
+    event = event.astype(bool)
+    comparable = event[:, None] & (
+        (time[:, None] < time) | ((time[:, None] == time) & ~event[None, :])
+    )
+    assume(comparable.any())
+    expected = concordance_index_censored(event, time, risk)[0]
+    assert concordance_harrell(risk, time, event) == pytest.approx(expected, abs=1e-12)
+
+
+def test_risks_closer_than_the_tolerance_tie_as_in_scikit_survival():
+    risk, time, event = np.array([1.0, 1.0 + 5e-9, 0.0]), np.array([1, 2, 3]), np.array([1, 1, 0])
+    expected = concordance_index_censored(event.astype(bool), time, risk)[0]
+    assert concordance_harrell(risk, time, event) == pytest.approx(expected)
+    assert concordance_harrell(risk, time, event, tied_tolerance=0) == pytest.approx(2 / 3)
+
+
+def test_counts_give_what_the_repeated_rows_give():
+    rng = np.random.default_rng(0)
+    risk, time = rng.integers(0, 9, 50).astype(float), rng.integers(1, 20, 50)
+    event = rng.random(50) < 0.5
+    counts = resample_counts(np.arange(50), bootstraps=30, seed=1)
+    values = concordance_statistic(risk, time, event)(counts)
+    for row, value in zip(counts, values, strict=True):
+        drawn = np.repeat(np.arange(50), row.astype(int))
+        expected = concordance_index_censored(event[drawn], time[drawn], risk[drawn])[0]
+        assert value == pytest.approx(expected, abs=1e-12)
+
+
+def test_blocks_of_pairs_add_up(monkeypatch):
+    rng = np.random.default_rng(2)
+    risk, time, event = rng.normal(size=80), rng.integers(1, 99, 80), rng.random(80) < 0.6
+    whole = concordance_harrell(risk, time, event)
+    monkeypatch.setattr("mtl_hcc.metrics.concordance.PAIRS_AT_ONCE", 200)
+    assert concordance_harrell(risk, time, event) == whole
+
+
+def test_strata_compare_only_within_a_fold():
+    time, event, fold = [1, 2, 1, 2], [1, 1, 1, 1], [0, 0, 1, 1]
+    risk = [2.0, 1.0, 102.0, 101.0]  # fold 1 has another baseline
+    assert concordance_harrell(risk, time, event, strata=fold) == 1.0
+    assert concordance_harrell(risk, time, event) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [([0, 0], "no event"), ([1, 1], "no comparable pair"), ([], "no patient")],
+)
+def test_without_comparable_pairs_the_reason_is_given(event, reason):
+    with pytest.raises(NotComputableError, match=reason):
+        concordance_harrell(np.zeros(len(event)), np.ones(len(event)), event)
+
+
+def test_a_thousand_resamples_of_388_patients_take_less_than_a_second():
+    rng = np.random.default_rng(0)
+    statistic = concordance_statistic(
+        rng.normal(size=388), rng.integers(1, 2000, 388), rng.random(388) < 0.4
+    )
+    counts = resample_counts(np.arange(388))
+    start = clock.perf_counter()
+    statistic(counts)
+    assert clock.perf_counter() - start < 1.0  # about 0.1 s on one core
+
+
+def test_afp_on_tcga_lihc_equals_r(shared_data):
+    table = pd.read_csv(shared_data / "tcga_lihc" / "clinical.csv")
+    expected = pd.read_csv(ORACLES / "survival_metrics" / "tcga_lihc.csv", index_col="endpoint")
+    for endpoint in ("os", "rfs"):
+        rows = table.dropna(subset=["afp", f"{endpoint}_days", f"{endpoint}_event"])
+        value = concordance_harrell(
+            rows["afp"], rows[f"{endpoint}_days"], rows[f"{endpoint}_event"]
+        )
+        assert len(rows) == expected.loc[endpoint, "n"]
+        assert value == pytest.approx(expected.loc[endpoint, "concordance"], abs=1e-12)

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import rankdata
+
+from mtl_hcc.metrics.delong import (
+    delong_covariance,
+    delong_difference,
+    delong_interval,
+    midranks,
+)
+from mtl_hcc.metrics.statistic import NotComputableError
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+
+FOLDER = ORACLES / "classification"
+
+
+@pytest.fixture(scope="module")
+def patients():
+    return pd.read_csv(FOLDER / "patients.csv")
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return pd.read_csv(FOLDER / "expected.csv", index_col="name")
+
+
+@pytest.mark.parametrize("model", ["a", "b"])
+def test_auc_and_interval_equal_r_proc(patients, expected, model):
+    value, _ = delong_covariance(patients["label"], patients[model])
+    interval = delong_interval(patients["label"], patients[model])
+    assert value[0] == pytest.approx(expected.loc[f"auc_{model}", "value"], abs=1e-12)
+    assert interval == pytest.approx(
+        tuple(expected.loc[f"auc_{model}", ["low", "high"]]), abs=1e-12
+    )
+
+
+def test_the_paired_comparison_equals_r_proc(patients, expected):
+    difference, low, high, p = delong_difference(patients["label"], patients["a"], patients["b"])
+    row = expected.loc["difference"]
+    assert (difference, low, high) == pytest.approx((row["value"], row["low"], row["high"]))
+    assert p == pytest.approx(expected.loc["p", "value"], abs=1e-10)
+
+
+def test_two_folds_of_the_same_patients_halve_the_variance(patients):
+    label = np.tile(patients["label"], 2)
+    folds = np.repeat([0, 1], len(patients))
+    value, covariance = delong_covariance(patients["label"], patients["a"])
+    # Fold 1 is on another scale: only pairs within a fold may count.
+    scores = np.concatenate([patients["a"], patients["a"] + 10])
+    twice, halved = delong_covariance(label, scores, strata=folds)
+    assert twice == pytest.approx(value)
+    assert halved == pytest.approx(covariance / 2)
+
+
+def test_a_model_against_itself_has_p_1(patients):
+    assert delong_difference(patients["label"], patients["a"], patients["a"]) == (0, 0, 0, 1)
+
+
+def test_two_different_aucs_without_variance_have_no_p():
+    p = delong_difference([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], [0.9, 0.8, 0.2, 0.1])[3]
+    assert np.isnan(p)
+
+
+@pytest.mark.parametrize("label", [[1, 1, 1], [0, 0, 1]])
+def test_too_few_of_a_class_are_refused(label):
+    with pytest.raises(NotComputableError):
+        delong_interval(label, [0.1, 0.2, 0.3])
+
+
+def test_midranks_equal_scipy():
+    values = np.random.default_rng(0).integers(0, 9, 60).astype(float)
+    assert midranks(values) == pytest.approx(rankdata(values))

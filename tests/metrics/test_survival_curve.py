@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from lifelines import KaplanMeierFitter
+from lifelines.statistics import logrank_test
+
+from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.survival_curve import logrank_p, number_at_risk, survival_curve
+
+ORACLES = Path(__file__).parents[1] / "oracles"
+
+
+@pytest.fixture(scope="module")
+def patients():
+    rng = np.random.default_rng(1)
+    return rng.integers(1, 30, 80), rng.random(80) < 0.5, rng.random(80) < 0.4
+
+
+def test_the_curve_equals_lifelines(patients):
+    time, event, _ = patients
+    grid, survival = survival_curve(time, event)
+    expected = KaplanMeierFitter().fit(time, event).survival_function_["KM_estimate"]
+    assert survival == pytest.approx(expected.loc[grid].to_numpy())
+
+
+def test_the_log_rank_p_equals_lifelines(patients):
+    time, event, group = patients
+    expected = logrank_test(time[group], time[~group], event[group], event[~group]).p_value
+    assert logrank_p(time, event, group) == pytest.approx(expected)
+
+
+def test_tcga_lihc_equals_r(shared_data):
+    table = pd.read_csv(shared_data / "tcga_lihc" / "clinical.csv")
+    expected = pd.read_csv(ORACLES / "survival_metrics" / "tcga_lihc.csv", index_col="endpoint")
+    days = np.array([365, 1095, 1825])
+    for endpoint in ("os", "rfs"):
+        rows = table.dropna(subset=["afp", f"{endpoint}_days", f"{endpoint}_event"])
+        time, event = rows[f"{endpoint}_days"], rows[f"{endpoint}_event"]
+        of_r = expected.loc[endpoint]
+        assert logrank_p(time, event, rows["afp"] > 20) == pytest.approx(of_r["logrank_p"])
+        assert list(number_at_risk(time, days)) == [of_r[f"at_risk_{d}"] for d in days]
+        grid, survival = survival_curve(time, event)
+        at = survival[np.searchsorted(grid, days, side="right") - 1]
+        assert at == pytest.approx([of_r[f"survival_{d}"] for d in days])
+
+
+def test_one_group_alone_has_no_log_rank_test():
+    with pytest.raises(NotComputableError):
+        logrank_p([1, 2], [1, 1], [True, True])
