@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, special
 
 from mtl_hcc.cohorts.phantom.space import (
     FINE_MM,
@@ -20,8 +20,8 @@ from mtl_hcc.cohorts.phantom.space import (
 ENHANCEMENT = {
     # tissue: HU in the (arterial, portal venous, delayed) phase, as in adults without fat liver
     "liver": (65.0, 112.0, 95.0),
-    "portal_vein": (88.0, 168.0, 128.0),
-    "hepatic_vein": (62.0, 155.0, 122.0),
+    "portal_vein": (122.0, 172.0, 130.0),
+    "hepatic_vein": (60.0, 160.0, 124.0),
     "aorta": (310.0, 165.0, 128.0),
     "spleen": (125.0, 125.0, 102.0),
     "stomach_wall": (75.0, 85.0, 80.0),
@@ -40,20 +40,29 @@ AORTA = ((14.0, 50.0), 11.0)
 """Center (x, y) and radius."""
 HOLLOW_ASPECT = 1.4
 HOLLOW_AREA_MM2 = 2000.0
+OMENTUM_EXPONENT = 3.0
 LOAT_HALF_HEIGHT_MM = 20.0
+CALIBER = (1.2, 1.5)
+"""A patient's vessels are this much wider than the radii below."""
 PORTAL_BRANCHES: tuple[tuple[Point, Point, tuple[float, float]], ...] = (
-    ((4, 16, -38), (-14, 4, -8), (7.0, 6.5)),
-    ((-14, 4, -8), (-48, 4, 2), (6.0, 5.0)),
-    ((-48, 4, 2), (-82, -18, 18), (4.5, 2.5)),
-    ((-48, 4, 2), (-78, 24, -22), (4.5, 2.5)),
-    ((-14, 4, -8), (-6, -24, 10), (5.0, 4.0)),
-    ((-6, -24, 10), (28, -44, 20), (4.0, 2.0)),
+    ((4, 16, -38), (-14, 4, -8), (6.5, 6.5)),
+    ((-14, 4, -8), (-48, 4, 2), (6.5, 6.0)),
+    ((-48, 4, 2), (-86, -20, 20), (6.0, 3.5)),
+    ((-48, 4, 2), (-82, 28, -24), (6.0, 3.5)),
+    ((-48, 4, 2), (-62, -40, -14), (5.0, 3.0)),
+    ((-48, 4, 2), (-66, 26, 34), (5.0, 3.0)),
+    ((-66, -8, 11), (-94, 10, 4), (4.5, 3.0)),
+    ((-62, 15, -9), (-50, 40, -34), (4.5, 3.0)),
+    ((-14, 4, -8), (-6, -24, 10), (6.0, 5.0)),
+    ((-6, -24, 10), (34, -46, 20), (5.0, 3.0)),
+    ((-6, -24, 10), (-18, -56, 22), (4.5, 3.0)),
 )
 HEPATIC_BRANCHES: tuple[tuple[Point, Point, tuple[float, float]], ...] = (
-    ((-20, 36, 52), (-76, 6, 8), (5.5, 2.5)),
-    ((-20, 36, 52), (-40, -34, 14), (5.0, 2.5)),
-    ((-20, 36, 52), (8, -40, 34), (4.5, 2.5)),
+    ((-20, 36, 52), (-80, 6, 8), (6.5, 3.0)),
+    ((-20, 36, 52), (-40, -36, 14), (6.0, 3.0)),
+    ((-20, 36, 52), (10, -42, 34), (5.5, 3.0)),
 )
+"""Start, end, and the radius at both, in mm. Vessels fill about 5% of the liver."""
 
 
 @dataclass
@@ -92,10 +101,12 @@ def build_anatomy(
     body = ellipsoid(grid, (0, 0, 0), (126 * size, 92 * size, 1e6), 2.4)[:1]
     inner = body + np.float32(rng.normal(17, 2))
     liver = _liver(grid, size, rng) - 1.3 * nodularity * nodules
-    hollow = ellipsoid(grid, HOLLOW_CENTER, _omentum_axes(HOLLOW_AREA_MM2, 26.0), 2.4)
+    hollow = ellipsoid(grid, HOLLOW_CENTER, _omentum_axes(HOLLOW_AREA_MM2, 26.0), OMENTUM_EXPONENT)
     for outside in (inner, -hollow, -cylinder(grid, *CAVA), -cylinder(grid, *AORTA)):
         np.maximum(liver, outside, out=liver)
-    loat = ellipsoid(grid, HOLLOW_CENTER, _omentum_axes(loat_area_mm2, LOAT_HALF_HEIGHT_MM), 4.0)
+    loat = ellipsoid(
+        grid, HOLLOW_CENTER, _omentum_axes(loat_area_mm2, LOAT_HALF_HEIGHT_MM), OMENTUM_EXPONENT
+    )
     return Anatomy(size, body, inner, liver.astype(np.float32), loat, nodules)
 
 
@@ -107,7 +118,7 @@ def tissue_layers(
     spine = cylinder(grid, (0, 84), 24)
     stomach = ellipsoid(grid, (84, -30, 12), (30, 34, 46), 2.2)
     spleen = ellipsoid(grid, (88, 40, 20), (20, 34, 46), 2.2)
-    hollow = ellipsoid(grid, HOLLOW_CENTER, _omentum_axes(HOLLOW_AREA_MM2, 26.0), 2.4)
+    hollow = ellipsoid(grid, HOLLOW_CENTER, _omentum_axes(HOLLOW_AREA_MM2, 26.0), OMENTUM_EXPONENT)
     layers = [
         ("fat", filled(anatomy.body)),
         ("muscle", filled(anatomy.body + 9)),
@@ -137,8 +148,10 @@ def tissue_layers(
 
 
 def _omentum_axes(area: float, half_height: float) -> Point:
-    """Half axes of an ellipse of that axial area, and its half height, in mm."""
-    half = float(np.sqrt(area / np.pi))
+    """Half axes of a superellipse of that axial area, and its half height, in mm."""
+    p = OMENTUM_EXPONENT
+    unit_area = 4 * special.gamma(1 + 1 / p) ** 2 / special.gamma(1 + 2 / p)
+    half = float(np.sqrt(area / unit_area))
     return (half * HOLLOW_ASPECT**0.5, half / HOLLOW_ASPECT**0.5, half_height)
 
 
@@ -172,10 +185,10 @@ def _vessels(
     rng: np.random.Generator,
 ) -> Volume:
     share = np.zeros(grid.shape, dtype=np.float32)
-    caliber = float(rng.uniform(0.85, 1.15))
+    caliber = float(rng.uniform(*CALIBER))
     for start, end, radius in branches:
         a, b = np.add(start, sway), np.add(end, sway)
-        low, high = np.minimum(a, b) - 10, np.maximum(a, b) + 10
+        low, high = np.minimum(a, b) - 12, np.maximum(a, b) + 12
         place, part = grid.box(tuple(low), tuple(high))
         thick = (radius[0] * caliber, radius[1] * caliber)
         np.maximum(share[place], filled(tube(part, tuple(a), tuple(b), thick)), out=share[place])

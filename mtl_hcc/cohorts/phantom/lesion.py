@@ -12,10 +12,10 @@ ROUGHNESS = 0.17
 CORONA_HU = 40.0
 CORONA_MM = (2.0, 9.0)
 """The corona lies this far outside the tumor surface."""
-CAPSULE_HU = (0.0, 48.0, 14.4)
+CAPSULE_HU = (0.0, 55.0, 16.5)
 """Extra HU of a complete capsule in the arterial, portal venous and delayed phase."""
-CAPSULE_WIDTH_MM = 1.3
-"""Standard deviation of the capsule's profile: about 3 mm wide at half height."""
+CAPSULE_WIDTH_MM = 1.5
+"""Standard deviation of the capsule's profile: about 3.5 mm wide at half height."""
 WASHOUT_HU = (0.0, -45.0, -13.5)
 ARTERIAL_HU = (4.0, 55.0)
 """Tumor above liver in the arterial phase: without and with full hyperenhancement."""

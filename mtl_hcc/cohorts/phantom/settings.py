@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Literal
 
-PHANTOM_VERSION = 2
+PHANTOM_VERSION = 3
 """Raised whenever the same settings would give other images or other outcomes."""
 SMALL_COHORT = {"I": 96, "II": 12, "III": 12, "IV": 12, "V": 12, "VI": 60}
 PAPER_COHORT = {"I": 192, "II": 29, "III": 29, "IV": 29, "V": 29, "VI": 80}

@@ -17,7 +17,7 @@ EXTENT_MM: Point = (264.0, 196.0, 152.0)
 
 def centers(extent: float, spacing: float) -> npt.NDArray[np.float64]:
     """Return the voxel centers of an axis, symmetric around 0, in mm."""
-    count = int(extent // spacing)
+    count = int(extent / spacing + 1e-6)
     return np.asarray((np.arange(count) - (count - 1) / 2) * spacing, dtype=np.float64)
 
 
