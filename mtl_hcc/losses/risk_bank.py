@@ -15,7 +15,9 @@ class RiskBank(nn.Module):
     risk set twice), validation patients cannot enter, and the bank is part of the checkpoint.
 
     The loss is the mean over the events of the *current* batch against bank + batch, so its scale
-    and that of the gradient do not change while the bank fills. When the bank holds everybody at
+    and that of the gradient do not change while the bank fills. Its gradients sum to 0 over the
+    batch, as without a bank: a common shift of the batch against the remembered scores, which would
+    lower the loss without ordering anybody, is not followed. When the bank holds everybody at
     the current weights, these are exactly the terms of the full-cohort loss.
 
     Under data-parallel training every rank hands in the same gathered global batch, to ``loss``
@@ -143,8 +145,10 @@ class RiskBank(nn.Module):
         # Unusable entries stay in the tensors without a label: shapes never depend on the data.
         remembered = torch.where(usable, self.times[:, column], torch.nan)
         batch = len(log_hazard)
+        labeled = (time.isfinite() & event.isfinite()).reshape(-1)
+        log_hazard = _without_common_gradient(log_hazard.reshape(-1), labeled)
         return neg_partial_log_likelihood(
-            torch.cat([log_hazard.reshape(-1), self.scores[:, column].nan_to_num()]),
+            torch.cat([log_hazard, self.scores[:, column].nan_to_num()]),
             torch.cat([time.reshape(-1).to(remembered), remembered]),
             torch.cat([event.reshape(-1).to(remembered), self.events[:, column]]),
             ties=ties,
@@ -164,6 +168,17 @@ class RiskBank(nn.Module):
                     f"'{name}' has {column.numel()} patients but 'index' has {len(index)}."
                 )
         return torch.stack([values[name].reshape(-1).to(self.scores) for name in self.endpoints], 1)
+
+
+def _without_common_gradient(log_hazard: Tensor, labeled: Tensor) -> Tensor:
+    """Return the same values, whose gradients sum to 0 over the labeled patients.
+
+    A Cox loss knows no common shift, so its gradients sum to 0. Against remembered scores, which do
+    not move, they do not: raising the whole batch lowers the loss, and step by step all scores run
+    away. Taking the mean gradient off restores the symmetry; without a bank it changes nothing.
+    """
+    mean = torch.where(labeled, log_hazard, 0.0).sum() / labeled.sum().clamp(min=1)
+    return torch.where(labeled, log_hazard - (mean - mean.detach()), log_hazard)
 
 
 def _last_of_each(index: Tensor) -> Tensor:

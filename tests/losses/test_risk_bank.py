@@ -72,7 +72,10 @@ def test_with_everybody_at_current_weights_the_terms_are_those_of_the_whole_coho
         loss = cohort.loss(bank, endpoint, rows, ties)
         counted = torch.isin(everybody, rows)
         # The whole cohort, only the batch's scores with gradient, only its events in the mean.
-        h = torch.where(counted, cohort.scores(everybody), cohort.scores(everybody).detach())
+        # A common shift of the batch has no gradient.
+        scores, labeled = cohort.scores(everybody), counted & ~time.isnan()
+        mean = scores[labeled].sum() / labeled.sum().clamp(min=1)
+        h = torch.where(counted, scores - (mean - mean.detach()), scores.detach())
         expected = neg_partial_log_likelihood(h, time, event, ties=ties, counted=counted)
         torch.testing.assert_close(loss, expected)
         torch.testing.assert_close(
@@ -82,6 +85,17 @@ def test_with_everybody_at_current_weights_the_terms_are_those_of_the_whole_coho
     events = (~time.isnan() & (event == 1)).sum()
     whole = neg_partial_log_likelihood(cohort.scores(everybody), time, event, ties=ties)
     torch.testing.assert_close(total / events, whole)
+
+
+def test_the_gradients_sum_to_zero_against_a_bank_that_does_not_move() -> None:
+    cohort, bank = Cohort(), bank_of()
+    cohort.write(bank, torch.arange(10, COHORT))
+    rows = torch.arange(10)
+    h = cohort.scores(rows).detach().requires_grad_()
+    loss = bank.loss("os", rows, h, cohort.times["os"][rows], cohort.events["os"][rows])
+    (gradient,) = torch.autograd.grad(loss, h)
+    assert gradient.abs().max() > 1e-3
+    assert float(gradient.sum()) == pytest.approx(0, abs=1e-6)
 
 
 def test_an_empty_bank_gives_the_loss_of_the_batch() -> None:
