@@ -11,8 +11,9 @@ from rich.console import Console
 from mtl_hcc.config import build_parser, config_text, instantiate, plain_config, read_config
 from mtl_hcc.entry_point import report_errors
 from mtl_hcc.imaging.atomic import write_bytes
-from mtl_hcc.results import evaluate_run, send_to_wandb
-from mtl_hcc.training import train_fold
+from mtl_hcc.results import evaluate_run, show_in_wandb
+from mtl_hcc.training import TrainedFold, train_fold
+from mtl_hcc.wandb_run import close, wandb_logger
 
 DESCRIPTION = """Train a multi-task network for HCC and evaluate it.
 
@@ -42,16 +43,21 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
         write_bytes(run / "config.yaml", config_text(plain_config(parser, config)).encode())
         instantiate(parser, config).data.prepare_data()
     folds = getattr(config.data.split.get("init_args", {}), "folds", 1)
-    trained = [
-        train_fold(parser, config, run / f"fold_{fold}" if folds > 1 else run, fold=fold)
-        for fold in range(folds)
-    ]
-    finished = [fold for fold in trained if fold is not None]
+    finished: list[TrainedFold] = []
+    for number in range(folds):
+        folder = run / f"fold_{number}" if folds > 1 else run
+        fold = train_fold(parser, config, folder, fold=number)
+        if fold is not None:
+            finished.append(fold)
+        if folds > 1 and fold is not None:
+            close(fold.wandb)
     if not finished:
         return None
     console = Console()
     result = evaluate_run(config, finished, run)
-    send_to_wandb(finished, result)
+    plain = plain_config(parser, config)
+    wandb = finished[0].wandb if folds == 1 else wandb_logger(config, run, plain, part="results")
+    show_in_wandb(wandb, result, finished[0].history)
     console.print(result.table)
     for name in ("metrics.csv", "predictions.csv", "history.csv", "config.yaml", "checkpoints"):
         if (run / name).exists():

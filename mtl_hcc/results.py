@@ -1,26 +1,24 @@
 """The results of a run: predictions and metrics of the network, clinical baselines and oracle."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from jsonargparse import Namespace
-from matplotlib.figure import Figure
 from pytorch_lightning.loggers import WandbLogger
 from rich.table import Table
 
 from mtl_hcc.data.covariates import CovariateKind
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.figures import FIGURES
-from mtl_hcc.history import HistoryLogger
 from mtl_hcc.imaging.atomic import write_bytes
 from mtl_hcc.metrics.clinical_baseline import clinical_baseline, oracle_predictions
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 from mtl_hcc.metrics.results_table import results_table
 from mtl_hcc.training import TrainedFold
-from mtl_hcc.wandb_run import log_tables_and_figures
+from mtl_hcc.wandb_run import close, log_tables_and_figures
 
 NETWORK = "network"
 ORACLE_FILE = "oracle.csv"
@@ -58,28 +56,24 @@ def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> 
     return RunResult(predictions, metrics, results_table(metrics))
 
 
-def send_to_wandb(folds: Sequence[TrainedFold], result: RunResult) -> None:
-    """Add the final tables and figures to the W&B run of the first fold, and close all runs.
+def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult, history: pd.DataFrame) -> None:
+    """Add the final tables and figures to W&B, and close the run there.
 
     Args:
-        folds: The trained folds, with their loggers.
+        loggers: None (W&B is disabled) or one.
         result: Of the whole run.
+        history: ``history.csv`` of the first fold.
     """
-    for number, fold in enumerate(folds):
-        history = next(logger for logger in fold.loggers if isinstance(logger, HistoryLogger))
-        sources = {"predictions": result.predictions, "history": history.table()}
-        for logger in fold.loggers:
-            if isinstance(logger, WandbLogger):
-                figures = {name: draw(sources[_argument(draw)]) for name, draw in FIGURES.items()}
-                tables = {"metrics": result.metrics, "predictions": result.predictions}
-                if number == 0:
-                    log_tables_and_figures(logger, tables, figures)
-                logger.experiment.finish(quiet=True)
-
-
-def _argument(draw: Callable[..., Figure]) -> str:
-    """Return the name of a figure's only argument, which names the table that it needs."""
-    return next(iter(inspect.signature(draw).parameters))
+    sources = {"predictions": result.predictions, "history": history}
+    tables = {"metrics": result.metrics, "predictions": result.predictions}
+    for logger in loggers:
+        # A figure's only argument is named after the table that it needs.
+        figures = {
+            name: draw(sources[next(iter(inspect.signature(draw).parameters))])
+            for name, draw in FIGURES.items()
+        }
+        log_tables_and_figures(logger, tables, figures)
+        close(loggers)
 
 
 def reference_predictions(

@@ -1,6 +1,8 @@
 """Training of one fold: from config to trained module and its predictions."""
 
+import logging
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytorch_lightning as lightning
 import torch
 from jsonargparse import ArgumentParser, Namespace
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.loggers import WandbLogger
 from rich.progress import track
 
 from mtl_hcc.batch import PatientBatch
@@ -33,7 +36,8 @@ class TrainedFold:
     module: MultiTaskModule
     datamodule: CohortDataModule
     predictions: pd.DataFrame
-    loggers: list[Any]
+    history: pd.DataFrame
+    wandb: list[WandbLogger]
 
 
 class EpochTime(Callback):
@@ -65,6 +69,7 @@ def train_fold(
     Returns:
         The trained fold; ``None`` on every rank but the first.
     """
+    _quiet()
     config = config.clone()
     config.data.fold = fold
     lightning.seed_everything(config.seed + fold, workers=True, verbose=False)
@@ -74,7 +79,7 @@ def train_fold(
     module.config = plain_config(parser, config)
     ckpt_path = _checkpoint_to_resume(config.ckpt_path, folder, module)
     history = HistoryLogger(folder / "history.csv", resume=ckpt_path is not None)
-    loggers = [history, *wandb_logger(config, folder, module.config, fold=fold)]
+    wandb = wandb_logger(config, folder, module.config, part=folder.name)
     best = ModelCheckpoint(
         folder / "checkpoints",
         filename="best",
@@ -95,7 +100,7 @@ def train_fold(
         callbacks.append(RichProgressBar())
     trainer = lightning.Trainer(
         **settings,
-        logger=loggers,
+        logger=[history, *wandb],
         callbacks=callbacks,
         default_root_dir=folder,
         use_distributed_sampler=False,  # the data module deals patients to ranks
@@ -108,7 +113,7 @@ def train_fold(
     device = trainer.strategy.root_device
     predictions = predict_fold(module, datamodule, fold=fold, device=device)
     export_model(module, folder / "model", phases=list(datamodule.phases))
-    return TrainedFold(module, datamodule, predictions, loggers)
+    return TrainedFold(module, datamodule, predictions, history.table(), wandb)
 
 
 def predict_fold(
@@ -131,6 +136,16 @@ def batches(datamodule: CohortDataModule) -> Iterator[PatientBatch]:
     loader = datamodule.predict_dataloader()
     for batch in track(loader, description="Predicting", transient=True, total=len(loader)):
         yield datamodule.on_after_batch_transfer(batch, 0)
+
+
+def _quiet() -> None:
+    """Keep what a user cannot act on out of the terminal."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in (
+        ".*LeafSpec.*",  # Lightning-AI/pytorch-lightning#21326
+        ".*does not have many workers.*",  # arrays are cached in this process
+    ):
+        warnings.filterwarnings("ignore", message)
 
 
 def _checkpoint_to_resume(wanted: str | None, folder: Path, module: MultiTaskModule) -> str | None:

@@ -1,6 +1,6 @@
 """The W&B side of a run: nothing leaves the machine unless asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 
 def wandb_logger(
-    config: Namespace, folder: Path, plain: dict[str, Any], *, fold: int
+    config: Namespace, folder: Path, plain: dict[str, Any], *, part: str
 ) -> list[WandbLogger]:
     """Return the W&B logger, or nothing when it is disabled.
 
@@ -19,14 +19,14 @@ def wandb_logger(
         config: With ``wandb``, ``wandb_project`` and ``run``.
         folder: Gets the W&B files.
         plain: The complete config, shown on the run's page.
-        fold: Number of the fold; folds of one run form a group.
+        part: What of the run this is, e.g. ``fold_0``; the parts of a run form a group.
     """
     if config.wandb == "disabled":
         return []
     folder.mkdir(parents=True, exist_ok=True)
     name = Path(config.run).name
     logger = WandbLogger(
-        name=f"{name}-fold{fold}",
+        name=f"{name}-{part}",
         group=name,
         save_dir=folder,
         project=config.wandb_project,
@@ -34,6 +34,13 @@ def wandb_logger(
         config=plain,
     )
     return [logger]
+
+
+def close(loggers: Sequence[Any]) -> None:
+    """End the W&B runs among some loggers, so that the next part starts one of its own."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
 
 
 def log_tables_and_figures(
