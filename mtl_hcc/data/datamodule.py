@@ -203,8 +203,13 @@ class CohortDataModule(LightningDataModule):
         return self._loader(dataset, sampler)
 
     def predict_dataloader(self) -> DataLoader[PatientSample]:
-        """Return this rank's share of all patients of all splits, in the table's order."""
-        rank, world_size = self._ranks()
+        """Return all patients of all splits, in the table's order.
+
+        Inside ``trainer.predict`` each rank has its own share, without repeats; elsewhere one
+        process sees everybody.
+        """
+        predicting = self.trainer is not None and self.trainer.predicting
+        rank, world_size = self._ranks() if predicting else (0, 1)
         shares = np.array_split(np.arange(len(self.table)), world_size)
         dataset = self._dataset(None, rows=shares[rank])
         # No batch sampler of our own: Lightning wraps the one of a prediction loader.

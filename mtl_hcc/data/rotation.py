@@ -86,7 +86,8 @@ def _linear(images: Tensor, offsets: list[Tensor]) -> Tensor:
     grid = torch.empty(*offsets[0].shape, 3, device=images.device)
     for axis, length in enumerate(reversed(images.shape[2:])):
         torch.mul(offsets[axis], 2 / length, out=grid[..., axis])
-    return F.grid_sample(images, grid, mode="bilinear", align_corners=False)
+    turned: Tensor = F.grid_sample(images, grid, mode="bilinear", align_corners=False)
+    return turned
 
 
 def _nearest(words: Tensor, offsets: list[Tensor]) -> Tensor:
@@ -99,7 +100,7 @@ def _nearest(words: Tensor, offsets: list[Tensor]) -> Tensor:
         index = index * length + voxel.int()
     flat = index.reshape(patients, 1, -1).long().expand(-1, number, -1)
     found: Tensor = words.reshape(patients, number, -1).gather(2, flat)
-    return found.reshape(patients, number, *index.shape[1:])
+    return found.view(patients, number, *index.shape[1:])
 
 
 def _as_words(regions: Tensor) -> Tensor:
@@ -110,8 +111,9 @@ def _as_words(regions: Tensor) -> Tensor:
     """
     missing = -regions.shape[1] % 4
     padded = F.pad(regions, (1, 1, 1, 1, 1, 1, 0, missing))
-    four = padded.unflatten(1, (-1, 4)).movedim(2, -1).contiguous()
-    return four.view(torch.int32).squeeze(-1)
+    four: Tensor = padded.unflatten(1, (-1, 4)).movedim(2, -1).contiguous()
+    words: Tensor = four.view(torch.int32).squeeze(-1)
+    return words
 
 
 def _as_regions(words: Tensor, phases: int) -> Tensor:

@@ -1,0 +1,245 @@
+import subprocess
+import sys
+from itertools import chain
+
+import numpy as np
+import pytest
+import torch
+from outcome_tables import outcome_table
+from pytorch_lightning import LightningModule, Trainer
+
+from mtl_hcc.batch import PatientBatch
+from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.data.draws import TrainingBatch
+from mtl_hcc.data.splits import KFold, RandomSplit, SplitByColumn
+from mtl_hcc.errors import ConfigError, SplitError
+from mtl_hcc.imaging.preparation import Preparation
+
+PREPARATION = Preparation(spacing_mm=4.0, field_of_view_mm=64.0)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("store"))
+
+
+def with_images(cohort_folder, store, **changes):
+    settings = {
+        "cohort": str(cohort_folder),
+        "store": store,
+        "preparation": PREPARATION,
+        "preparation_workers": 1,
+        "split": SplitByColumn(),
+        "endpoints": ["os", "rfs", "mvi"],
+        "batch_size": 3,
+        "rounds": 2,
+    }
+    return ready(CohortDataModule(**{**settings, **changes}))
+
+
+def table_only(tmp_path, **changes):
+    if not (tmp_path / "cohort.csv").exists():
+        outcome_table(60).to_csv(tmp_path / "cohort.csv")
+    settings = {
+        "cohort": str(tmp_path / "cohort.csv"),
+        "store": str(tmp_path / "store"),
+        "split": RandomSplit(),
+        "endpoints": ["os", "rfs", "mvi"],
+        "covariates": {"afp_ng_ml": "log"},
+        "batch_size": 8,
+    }
+    return ready(CohortDataModule(**{**settings, **changes}))
+
+
+def ready(datamodule):
+    datamodule.prepare_data()
+    datamodule.setup()
+    return datamodule
+
+
+def check_contract(batch, datamodule, *, images=True):
+    assert isinstance(batch, PatientBatch)
+    assert len(set(batch.patient_id)) == len(batch)
+    assert datamodule.table.index[batch.index.numpy()].tolist() == batch.patient_id
+    assert batch.split == datamodule.splits[batch.patient_id].tolist()
+    assert batch.center == datamodule.table["center"][batch.patient_id].tolist()
+    assert list(batch.targets) == ["os_days", "os_event", "rfs_days", "rfs_event", "mvi"]
+    assert all(target.dtype == torch.float32 for target in batch.targets.values())
+    if images:
+        assert batch.images.shape == batch.regions.shape == (len(batch), 3, 16, 16, 16)
+        assert batch.regions.dtype == torch.uint8
+        assert batch.images.min() >= 0
+        assert batch.images.max() <= 1
+        assert batch.phase_present.dtype == torch.bool
+
+
+def test_training_batches_follow_the_contract_and_visit_everybody_each_round(cohort_folder, store):
+    datamodule = with_images(cohort_folder, store)
+    visits = []
+    for batch in datamodule.train_dataloader():
+        check_contract(batch, datamodule)
+        assert isinstance(batch, TrainingBatch)
+        assert batch.targets["os_event"].sum() >= 1
+        turned = datamodule.on_after_batch_transfer(batch, 0)
+        check_contract(turned, datamodule)
+        assert type(turned) is PatientBatch
+        assert turned.images.dtype == torch.float32
+        visits += batch.patient_id
+    assert sorted(visits) == sorted([*datamodule.table.index[:7]] * 2)
+
+
+def test_augmentation_changes_images_and_times_but_no_event(cohort_folder, store):
+    datamodule = with_images(cohort_folder, store)
+    batch = next(iter(datamodule.train_dataloader()))
+    before = datamodule.on_after_batch_transfer(batch.plain(), 0)
+    after = datamodule.on_after_batch_transfer(batch, 0)
+    assert not torch.equal(before.images, after.images)
+    moved = after.targets["os_days"] - before.targets["os_days"]
+    assert 0 < moved.abs().max() <= 3
+    assert torch.equal(before.targets["os_event"], after.targets["os_event"])
+
+
+def test_validation_and_prediction_are_as_prepared_and_in_order(cohort_folder, store):
+    datamodule = with_images(cohort_folder, store)
+    validation = [datamodule.on_after_batch_transfer(b, 0) for b in datamodule.val_dataloader()]
+    assert list(chain(*(b.patient_id for b in validation))) == [*datamodule.table.index[7:10]]
+    everybody = [datamodule.on_after_batch_transfer(b, 0) for b in datamodule.predict_dataloader()]
+    assert list(chain(*(b.patient_id for b in everybody))) == [*datamodule.table.index]
+    for batch in [*validation, *everybody]:
+        check_contract(batch, datamodule)
+        for name, images in zip(batch.patient_id, batch.images, strict=True):
+            prepared = datamodule._store.load(name).images
+            np.testing.assert_array_equal(images.numpy(), prepared.astype(np.float32))
+    assert datamodule.phases == ("arterial", "portal_venous", "delayed")
+
+
+def test_workers_give_the_same_batches(cohort_folder, store):
+    alone = list(with_images(cohort_folder, store).train_dataloader())
+    loaded = list(with_images(cohort_folder, store, workers=1).train_dataloader())
+    for first, second in zip(alone, loaded, strict=True):
+        assert first.patient_id == second.patient_id
+        assert torch.equal(first.draw, second.draw)
+        assert torch.equal(first.images, second.images)
+
+
+def test_a_table_alone_gives_covariates_and_targets(tmp_path):
+    datamodule = table_only(tmp_path)
+    for batch in chain(datamodule.train_dataloader(), datamodule.val_dataloader()):
+        batch = datamodule.on_after_batch_transfer(batch, 0)
+        check_contract(batch, datamodule, images=False)
+        assert batch.images is None
+        expected = np.log10(datamodule.table.loc[batch.patient_id, "afp_ng_ml"] + 1)
+        np.testing.assert_allclose(batch.covariates[:, 0].numpy(), expected, rtol=1e-6)
+    assert datamodule.covariate_names == ["afp_ng_ml"]
+    assert datamodule.train_covariates.shape == (36, 1)
+
+
+def test_each_fold_tests_other_patients_and_every_design_gets_the_same_folds(tmp_path):
+    folds = [table_only(tmp_path, split=KFold(folds=3), fold=fold) for fold in range(3)]
+    tested = [set(one.splits.index[one.splits == "test"]) for one in folds]
+    assert set.union(*tested) == set(folds[0].table.index)
+    assert sum(map(len, tested)) == 60
+    other = table_only(tmp_path, split=KFold(folds=3), fold=1, endpoints=["mvi"], covariates={})
+    assert other.splits.equals(folds[1].splits)
+
+
+def test_an_unknown_fold_is_named(tmp_path):
+    with pytest.raises(SplitError, match=r"data\.fold: no fold 3\. Expected one of 0, 1, 2"):
+        table_only(tmp_path, split=KFold(folds=3), fold=3)
+
+
+def test_a_batch_larger_than_the_training_split_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="batch of 50 patients, but only 36"):
+        table_only(tmp_path, batch_size=50).train_dataloader()
+
+
+def test_a_split_without_events_is_refused_in_training_but_predicted(tmp_path):
+    outcome_table(60).assign(rfs_event=0.0, rfs_days=5.0).to_csv(tmp_path / "cohort.csv")
+    with pytest.raises(SplitError, match="no event of rfs"):
+        table_only(tmp_path)
+    datamodule = CohortDataModule(
+        store=str(tmp_path / "store"),
+        cohort=str(tmp_path / "cohort.csv"),
+        split=RandomSplit(),
+        endpoints=["rfs"],
+    )
+    datamodule.setup("predict")
+    assert sum(len(batch) for batch in datamodule.predict_dataloader()) == 60
+
+
+def test_a_fresh_store_is_trained_on_without_simpleitk_and_torchio(cohort_folder, store):
+    with_images(cohort_folder, store)
+    code = (
+        "import sys\n"
+        "from mtl_hcc.data.datamodule import CohortDataModule\n"
+        "from mtl_hcc.data.splits import SplitByColumn\n"
+        "from mtl_hcc.imaging.preparation import Preparation\n"
+        "module = CohortDataModule(store=sys.argv[2], cohort=sys.argv[1], endpoints=['os'],\n"
+        "    split=SplitByColumn(), batch_size=3,\n"
+        "    preparation=Preparation(spacing_mm=4.0, field_of_view_mm=64.0))\n"
+        "module.prepare_data(); module.setup(); next(iter(module.train_dataloader()))\n"
+        "sys.exit(', '.join({'SimpleITK', 'torchio', 'monai'} & set(sys.modules)) or 0)\n"
+    )
+    command = [sys.executable, "-c", code, str(cohort_folder), store]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+class Recorder(LightningModule):
+    """Writes down which patients come in which epoch, and how they were turned."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.seen = []
+
+    def training_step(self, batch, batch_index):
+        assert type(batch) is PatientBatch
+        days = [round(float(value), 4) for value in batch.targets["os_days"]]
+        self.seen.append((self.current_epoch, tuple(batch.patient_id), tuple(days)))
+        return self.weight * 0
+
+    def validation_step(self, batch, batch_index):
+        assert set(batch.split) == {"validation"}
+
+    def predict_step(self, batch, batch_index):
+        return batch.patient_id
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def trainer(folder, epochs):
+    return Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+        use_distributed_sampler=False,
+        log_every_n_steps=1,
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_epochs_differ_and_a_resumed_run_sees_what_an_uninterrupted_one_sees(tmp_path):
+    whole, first, rest = Recorder(), Recorder(), Recorder()
+    trainer(tmp_path, 4).fit(whole, table_only(tmp_path))
+    early = trainer(tmp_path, 2)
+    early.fit(first, table_only(tmp_path))
+    early.save_checkpoint(tmp_path / "early.ckpt")
+    trainer(tmp_path, 4).fit(
+        rest, table_only(tmp_path), ckpt_path=tmp_path / "early.ckpt", weights_only=True
+    )
+    assert [epoch for epoch, *_ in whole.seen] == list(np.repeat(range(4), 3 * 5))
+    assert first.seen + rest.seen == whole.seen
+    epochs = {epoch: [seen[1:] for seen in whole.seen if seen[0] == epoch] for epoch in range(4)}
+    assert all(epochs[0] != epochs[later] for later in range(1, 4))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_lightning_predicts_everybody_once(tmp_path):
+    datamodule = table_only(tmp_path)
+    predictions = trainer(tmp_path, 1).predict(Recorder(), datamodule)
+    assert list(chain(*predictions)) == [*datamodule.table.index]

@@ -1,0 +1,92 @@
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from outcome_tables import outcome_table
+
+from mtl_hcc.batch import PatientBatch
+from mtl_hcc.data.dataset import PatientDataset, collate
+from mtl_hcc.data.draws import Draw, TrainingBatch
+
+TABLE = outcome_table(6)
+SPLITS = TABLE["center"].map({"I": "train", "II": "validation", "VI": "external"})
+
+
+@dataclass
+class Prepared:
+    images: np.ndarray
+    regions: np.ndarray
+    phase_present: np.ndarray
+
+
+class FakeStore:
+    """A store whose voxels tell the patient and the phase."""
+
+    def __init__(self):
+        self.loads = []
+
+    def load(self, patient_id):
+        self.loads.append(patient_id)
+        number = int(patient_id[1:])
+        values = (number + np.arange(3)[:, None, None, None] / 4) * np.ones((3, 2, 3, 4))
+        images = values.astype(np.float16)
+        images.flags.writeable = False  # as a memory map
+        return Prepared(images, np.full(images.shape, 5, np.uint8), np.array([True, False, True]))
+
+
+def dataset(**changes):
+    settings = {
+        "table": TABLE,
+        "patient_ids": ["P004", "P001"],
+        "splits": SPLITS,
+        "target_names": ["os_days", "rfs_event", "mvi"],
+        "store": FakeStore(),
+    }
+    return PatientDataset(**{**settings, **changes})
+
+
+def test_a_batch_holds_the_patients_of_the_table_in_the_order_asked_for():
+    covariates = np.arange(12, dtype=np.float32).reshape(6, 2)
+    patients = dataset(covariates=covariates)
+    batch = collate([patients[0], patients[1]])
+    assert type(batch) is PatientBatch
+    assert batch.patient_id == ["P004", "P001"]
+    assert batch.center == TABLE["center"][["P004", "P001"]].tolist()
+    assert batch.split == SPLITS[["P004", "P001"]].tolist()
+    assert batch.index.tolist() == [4, 1]
+    assert batch.images.shape == batch.regions.shape == (2, 3, 2, 3, 4)
+    assert batch.images[:, :, 0, 0, 0].tolist() == [[4, 4.25, 4.5], [1, 1.25, 1.5]]
+    assert batch.images.dtype == torch.float16
+    assert batch.regions.dtype == torch.uint8
+    assert batch.phase_present.tolist() == [[True, False, True]] * 2
+    assert batch.covariates.tolist() == [[8, 9], [2, 3]]
+    for name, values in batch.targets.items():
+        expected = TABLE.loc[["P004", "P001"], name].to_numpy(np.float32)
+        np.testing.assert_array_equal(values.numpy(), expected)
+
+
+def test_a_training_visit_carries_its_epoch_and_round():
+    patients = dataset()
+    batch = collate([patients[Draw(1, 7, 2)], patients[Draw(0, 7, 2)]])
+    assert isinstance(batch, TrainingBatch)
+    assert batch.patient_id == ["P001", "P004"]
+    assert batch.draw.tolist() == [[7, 2], [7, 2]]
+
+
+def test_without_a_store_there_are_no_images():
+    batch = collate([dataset(store=None)[0]])
+    assert batch.images is batch.regions is batch.phase_present is batch.covariates is None
+
+
+def test_a_column_that_the_table_lacks_is_missing_for_everybody():
+    batch = collate([dataset(target_names=["mvi_grade"])[0]])
+    assert batch.targets["mvi_grade"].isnan().all()
+
+
+def test_the_cache_reads_each_patient_once_and_batches_do_not_share_its_memory():
+    patients = dataset(cache=True)
+    first = collate([patients[0], patients[1]])
+    first.images.zero_()
+    second = collate([patients[0], patients[1]])
+    assert patients.store.loads == ["P004", "P001"]
+    assert second.images[0, 0, 0, 0, 0] == 4
