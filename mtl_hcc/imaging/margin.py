@@ -12,6 +12,9 @@ from scipy.spatial import cKDTree
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.resample import smooth_mask
 
+_FINEST = 5
+"""A voxel is split into at most this many along each axis."""
+
 
 def margin_zone(
     tumor: NDArray[np.bool_], on: sitk.Image, grid: Grid, *, margin_mm: float
@@ -31,7 +34,7 @@ def margin_zone(
     zone = np.zeros(grid.shape, dtype=np.bool_)
     if margin_mm == 0 or not tumor.any():
         return zone
-    points = surface_points(tumor, on, grid, finest_mm=margin_mm)
+    points = surface_points(tumor, on, grid, finest_mm=margin_mm / 2)
     if not len(points):
         return zone
     spacing, origin = np.array(grid.spacing), np.array(grid.origin)
@@ -71,8 +74,8 @@ def surface_points(
     """
     grid = _block(tumor, on, grid)
     if finest_mm > 0:
-        grid = grid.finer(max(1, math.ceil(grid.spacing[0] / finest_mm)))
-    field, count = smooth_mask(tumor, on, grid)
+        grid = grid.finer(min(_FINEST, max(1, math.ceil(grid.spacing[0] / finest_mm))))
+    field, count = smooth_mask(tumor, on, grid, between_slices=True)
     if not 0 < count < field.size:
         return np.zeros((0, 3))
     positive = field[field > 0]

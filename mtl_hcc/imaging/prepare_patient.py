@@ -61,19 +61,20 @@ def region_map(scan: Scan, grid: Grid, preparation: Preparation) -> NDArray[np.u
     _, near = crop_to_field(scan.regions, scan.regions, grid, reach_mm=preparation.margin_mm)
     values = sitk.GetArrayViewFromImage(near)
     tumor_drawn = values == Label.TUMOR
-    tumor = sample_mask(tumor_drawn, near, grid)
+    tumor = sample_mask(tumor_drawn, near, grid, between_slices=True)
     if not tumor.any():
         raise scan.place.error(
             f"the tumor vanishes at a voxel size of {preparation.spacing_mm:g} mm",
             expected="a tumor larger than a voxel, inside the field of view",
             remedy="Lower spacing_mm, or raise min_tumor_mm3 to leave such patients out.",
         )
+    liver = tumor | sample_mask(tumor_drawn | (values == Label.LIVER), near, grid)
     bits = np.zeros(grid.shape, dtype=np.uint8)
-    bits[sample_mask(tumor_drawn | (values == Label.LIVER), near, grid)] |= np.uint8(Region.LIVER)
-    if (values == Label.LOAT).any():
-        loat = sample_mask(values == Label.LOAT, near, grid)
-        bits[loat & (bits == 0)] |= np.uint8(Region.LOAT)
+    bits[liver] |= np.uint8(Region.LIVER)
     bits[tumor] |= np.uint8(Region.TUMOR)
+    if (values == Label.LOAT).any():
+        loat = sample_mask(values == Label.LOAT, near, grid, taken=liver)
+        bits[loat] |= np.uint8(Region.LOAT)
     zone = margin_zone(tumor_drawn, near, grid, margin_mm=preparation.margin_mm)
     bits[zone] |= np.uint8(Region.MARGIN)
     return bits

@@ -5,6 +5,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -14,7 +15,9 @@ from mtl_hcc.errors import ImageError
 from mtl_hcc.patient import Label
 
 _HEADER = 348
-"""Bytes of a NIfTI-1 header; ``pixdim`` (8 x float32) stands at byte 76, ``dim`` at byte 40."""
+"""Bytes of a NIfTI-1 header; ``dim`` stands at byte 40, ``datatype`` at 70, ``pixdim`` at 76."""
+_FLOATS = {16: "f4", 64: "f8"}
+"""Floating point among the values of ``datatype``."""
 SAME_SPACE = 0.5
 """Least share of a map's foreground inside the image for them to share one patient space."""
 
@@ -40,13 +43,8 @@ def read_image(place: Place) -> sitk.Image:
     """Return one phase as a 3D image of finite, varying voxels."""
     image = _read(place)
     values = sitk.GetArrayViewFromImage(image)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        bad = int(values.size - np.isfinite(values).sum())
-        raise place.error(
-            f"{bad} voxels are NaN or infinite",
-            expected="finite intensities",
-            remedy="Convert the series again, or set these voxels to -1000 HU (air).",
-        )
+    if values.dtype.kind == "f":
+        _check_finite(place, values)
     if values.min() == values.max():
         raise place.error(
             f"every voxel is {values.flat[0]}",
@@ -181,53 +179,56 @@ def _check_kind(place: Place, reader: sitk.ImageFileReader) -> None:
 
 
 def _check_file(place: Place) -> None:
-    """Check what SimpleITK passes over: a truncated file (read as zeros) and zero spacing."""
-    path = place.path
-    if not path.is_file():
+    """Check what ITK passes over: truncated files and NaN (read as zeros), spacing 0 (as 1)."""
+    if not place.path.is_file():
         raise place.error("no such file", remedy="Add the file, or take it out of the cohort.")
     try:
-        header, length = _nifti_header(path)
+        content = _nifti_content(place.path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise place.error(
             f"truncated or damaged ({error})",
             expected="a complete .nii.gz",
             remedy="Copy or convert the file again.",
         ) from error
-    if len(header) < _HEADER:
+    if len(content) < _HEADER:
         return
-    order = "<" if struct.unpack("<i", header[:4])[0] == _HEADER else ">"
-    if struct.unpack(f"{order}i", header[:4])[0] != _HEADER:
+    order = "<" if struct.unpack("<i", content[:4])[0] == _HEADER else ">"
+    if struct.unpack(f"{order}i", content[:4])[0] != _HEADER:
         return
-    dim = struct.unpack(f"{order}8h", header[40:56])
-    bits = struct.unpack(f"{order}h", header[72:74])[0]
-    pixdim = struct.unpack(f"{order}8f", header[76:108])
-    offset = struct.unpack(f"{order}f", header[108:112])[0]
+    dim = struct.unpack(f"{order}8h", content[40:56])
+    kind, bits = struct.unpack(f"{order}2h", content[70:74])
+    pixdim = struct.unpack(f"{order}8f", content[76:108])
+    offset = int(struct.unpack(f"{order}f", content[108:112])[0])
     if not all(np.isfinite(pixdim[1:4])) or min(pixdim[1:4]) <= 0:
         raise _spacing_error(place, pixdim[1:4])
     needed = int(np.prod([max(n, 1) for n in dim[1 : dim[0] + 1]], dtype=np.int64)) * bits // 8
-    if length < needed + int(offset):
+    if len(content) < needed + offset:
         raise place.error(
-            f"truncated: {length} bytes of {needed + int(offset)}",
+            f"truncated: {len(content)} bytes of {needed + offset}",
             expected="a complete file",
             remedy="Copy or convert the file again.",
         )
+    if kind in _FLOATS:
+        values = np.frombuffer(content, f"{order}{_FLOATS[kind]}", needed * 8 // bits, offset)
+        _check_finite(place, values)
 
 
-def _nifti_header(path: Path) -> tuple[bytes, int]:
-    """Return the first bytes and the unpacked length of a NIfTI file; others give no bytes."""
-    if path.name.endswith(".nii"):
-        with path.open("rb") as file:
-            return file.read(_HEADER), path.stat().st_size
-    if not path.name.endswith(".nii.gz"):
-        return b"", 0
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if packed else path.open("rb") as stream:
-        header = stream.read(_HEADER)
-        length = len(header)
-        while block := stream.read(1 << 20):
-            length += len(block)
-    return header, length
+def _check_finite(place: Place, values: NDArray[Any]) -> None:
+    bad = int(values.size - np.count_nonzero(np.isfinite(values)))
+    if bad:
+        raise place.error(
+            f"{bad} voxels are NaN or infinite",
+            expected="finite intensities",
+            remedy="Convert the series again, or set these voxels to -1000 HU (air).",
+        )
+
+
+def _nifti_content(path: Path) -> bytes:
+    """Return the unpacked bytes of a NIfTI file; files of other kinds give none."""
+    if not path.name.endswith((".nii", ".nii.gz")):
+        return b""
+    content = path.read_bytes()
+    return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
 
 
 def _spacing_error(place: Place, spacing: tuple[float, ...]) -> ImageError:

@@ -5,6 +5,7 @@ matrix products, one per axis: exact, and faster than a general one. Grids that 
 registration, tilted scans) go through SimpleITK.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,8 @@ from mtl_hcc.imaging.grid import Grid
 
 _AXES = 1e-4
 """Largest direction cosine off the axes that still counts as axis-aligned."""
+_THICK = 1.5
+"""Slices this many times thicker than the pixels are wide count as thick."""
 _LOW, _HIGH = 0.2, 0.8
 """The surface of an interpolated mask nearly always lies between these values."""
 
@@ -44,7 +47,14 @@ def sample_image(image: sitk.Image, grid: Grid) -> NDArray[np.float32]:
     return _along_axes(values.astype(np.float32) - np.float32(air), weights) + np.float32(air)
 
 
-def sample_mask(mask: NDArray[np.bool_], on: sitk.Image, grid: Grid) -> NDArray[np.bool_]:
+def sample_mask(
+    mask: NDArray[np.bool_],
+    on: sitk.Image,
+    grid: Grid,
+    *,
+    between_slices: bool = False,
+    taken: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_]:
     """Return the mask on ``grid`` with the volume that it had.
 
     As many voxels are set, highest values of :func:`smooth_mask` first, as the mask's exact volume
@@ -55,20 +65,31 @@ def sample_mask(mask: NDArray[np.bool_], on: sitk.Image, grid: Grid) -> NDArray[
         mask: (z, y, x) bool.
         on: The image that gives the mask's geometry.
         grid: Where the mask is wanted.
+        between_slices: See :func:`smooth_mask`.
+        taken: (depth, height, width) voxels that belong to another region already.
 
     Returns:
         (depth, height, width) bool.
     """
-    return _highest(*smooth_mask(mask, on, grid))
+    field, count = smooth_mask(mask, on, grid, between_slices=between_slices)
+    if taken is not None:
+        field[taken] = 0
+    return _highest(field, count)
 
 
 def smooth_mask(
-    mask: NDArray[np.bool_], on: sitk.Image, grid: Grid
+    mask: NDArray[np.bool_], on: sitk.Image, grid: Grid, *, between_slices: bool = False
 ) -> tuple[NDArray[np.float32], int]:
-    """Return a smooth field that is high inside the mask, and how many voxels the mask fills.
+    """Return a field that is high inside the mask, and how many voxels the mask fills.
 
-    The field is the cubic B-spline whose coefficients are the mask, so its level sets bridge the
-    steps between thick slices.
+    The field is the cubic B-spline whose coefficients are the mask.
+
+    Args:
+        mask: (z, y, x) bool.
+        on: The image that gives the mask's geometry.
+        grid: Where the field is wanted.
+        between_slices: On thick slices, take the signed distance for the coefficients: the surface
+            then runs smoothly from slice to slice, not in steps. For compact regions.
 
     Returns:
         (depth, height, width) float32 in [0, 1], and the volume in voxels of ``grid``.
@@ -82,8 +103,26 @@ def smooth_mask(
     origin, spacing, size = on.GetOrigin(), on.GetSpacing(), on.GetSize()
     parts = [_overlap(origin[a], spacing[a], size[a], grid, a) for a in range(3)]
     volume = float(parts[2] @ (values @ parts[0] @ parts[1]))
+    if between_slices and max(spacing) > _THICK * min(spacing) and mask.any():
+        values = _depth(mask, spacing)
     weights = [_weights(_spline, origin[a], spacing[a], size[a], grid, a) for a in range(3)]
     return _along_axes(values, weights), round(volume)
+
+
+def _depth(mask: NDArray[np.bool_], spacing: tuple[float, ...]) -> NDArray[np.float32]:
+    """Return the depth below the mask's surface, scaled to [0, 1] with 0.5 at the surface."""
+    block = tuple(
+        slice(max(0, int(seen[0]) - 4), int(seen[-1]) + 5)
+        for axis in range(3)
+        for seen in [np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))]
+    )
+    image = sitk.GetImageFromArray(mask[block].astype(np.uint8))
+    image.SetSpacing(spacing)
+    distance = sitk.SignedMaurerDistanceMap(image, True, False, True)
+    depth = np.zeros(mask.shape, dtype=np.float32)
+    scale = 4 * max(spacing)
+    depth[block] = np.clip(sitk.GetArrayFromImage(distance) / scale + 0.5, 0, 1)
+    return depth
 
 
 def _highest(values: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
@@ -121,14 +160,18 @@ def _weights(
 ) -> NDArray[np.float32]:
     """Return the (target, source) weights of a kernel along one axis, zero outside the source.
 
-    The kernel is as wide as the wider of the two voxels: no aliasing on a coarser grid.
+    On a coarser grid the kernel is averaged over a box that makes up for the larger voxel.
     """
     target = grid.origin[axis] + grid.spacing[axis] * np.arange(grid.size[axis])
     position = (target - origin) / spacing
     inside = (position >= -0.5) & (position <= count - 0.5)
-    width = max(1.0, grid.spacing[axis] / spacing)
-    distance = np.abs(np.clip(position, 0, count - 1)[:, None] - np.arange(count)) / width
-    weights = kernel(distance)
+    box = math.sqrt(max(0.0, (grid.spacing[axis] / spacing) ** 2 - 1))  # In source voxels.
+    parts = max(1, math.ceil(2 * box))
+    offsets = ((np.arange(parts) + 0.5) / parts - 0.5) * box
+    weights = np.zeros((grid.size[axis], count))
+    for offset in offsets:
+        clipped = np.clip(position + offset, 0, count - 1)
+        weights += kernel(np.abs(clipped[:, None] - np.arange(count)))
     weights *= inside[:, None] / weights.sum(axis=1, keepdims=True)
     return np.asarray(weights, dtype=np.float32)
 

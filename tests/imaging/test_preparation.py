@@ -1,0 +1,34 @@
+import pytest
+
+from mtl_hcc.errors import ConfigError
+from mtl_hcc.imaging.preparation import Preparation
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ({"spacing_mm": 0}, "spacing_mm"),
+        ({"spacing_mm": float("nan")}, "spacing_mm"),
+        ({"field_of_view_mm": -1}, "field_of_view_mm"),
+        ({"spacing_mm": 0.1, "field_of_view_mm": 500}, "at most 1024"),
+        ({"margin_mm": -1}, "margin_mm"),
+        ({"clip_percentiles": (97.5, 2.5)}, "clip_percentiles"),
+        ({"clip_percentiles": (2.5,)}, "clip_percentiles"),
+        ({"phases": ["portal"]}, "'portal'"),
+        ({"phases": []}, "at least one phase"),
+        ({"phases": ["arterial", "arterial"]}, "each phase once"),
+        ({"center_on": "spleen"}, "tumor or liver"),
+        ({"registration": "elastic"}, "none or rigid"),
+    ],
+)
+def test_a_wrong_value_is_named(setting, named):
+    with pytest.raises(ConfigError, match=named):
+        Preparation(**setting)
+
+
+def test_the_fingerprint_tells_recipes_apart_and_lists_from_tuples_not():
+    assert Preparation().fingerprint() == Preparation(clip_percentiles=[2.5, 97.5]).fingerprint()
+    assert Preparation().fingerprint() != Preparation(margin_mm=3).fingerprint()
+    assert Preparation(phases=["arterial", "delayed"]) != Preparation(
+        phases=["delayed", "arterial"]
+    )

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+from drawing import ball, to_image
+
+from mtl_hcc.imaging import quality
+from mtl_hcc.patient import Region
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.7, 0.7, 5.0), (1.5, 1.5, 3.0)])
+def test_the_diameter_of_a_ball_is_twice_its_radius(spacing):
+    size = tuple(int(60 / s) for s in spacing)
+    lesion = ball(size, spacing, (30, 30, spacing[2] * (size[2] // 2)), 20)
+    on = to_image(lesion.astype(np.uint8), spacing)
+    assert quality.axial_diameter_mm(lesion, on) == pytest.approx(40, abs=1.5 * spacing[0])
+
+
+def test_a_diagonal_line_of_voxels_has_a_diameter():
+    lesion = np.zeros((3, 20, 20), dtype=bool)
+    lesion[1, np.arange(3, 14), np.arange(3, 14)] = True
+    on = to_image(lesion.astype(np.uint8))
+    assert quality.axial_diameter_mm(lesion, on) == pytest.approx(10 * np.sqrt(2) + 1)
+
+
+def test_lesions_are_told_apart_and_specks_do_not_count():
+    tumor = ball((60, 60, 60), (1, 1, 1), (15, 15, 15), 6)
+    tumor |= ball((60, 60, 60), (1, 1, 1), (40, 40, 40), 10)
+    tumor[55, 5, 5] = True
+    found = quality.lesions(tumor, to_image(tumor.astype(np.uint8)), min_mm3=30)
+    assert len(found) == 2
+    assert found[0][40, 40, 40]
+    assert found[1].sum() == ball((60, 60, 60), (1, 1, 1), (15, 15, 15), 6).sum()
+
+
+def test_the_lowest_overlap_of_the_livers_is_reported():
+    first = np.zeros((4, 4, 4), dtype=np.uint8)
+    first[:2] = Region.LIVER
+    second = np.zeros_like(first)
+    second[1:3] = Region.LIVER | Region.TUMOR
+    assert quality.lowest_liver_overlap([first, first, second]) == pytest.approx(0.5)
+    assert np.isnan(quality.lowest_liver_overlap([first]))
