@@ -101,6 +101,20 @@ def test_the_table_of_readers_names_every_reader():
     assert all(issubclass(exported[name], cohorts.CohortSource) for name in told)
 
 
+def test_the_messages_of_the_readme_are_those_of_the_code():
+    table = README.split("| message |")[1].split("\n\n")[0]
+    quoted = [
+        cell
+        for row in table.splitlines()[2:]
+        for cell in re.findall("`(.+?)`", row[: row.index("|", 2)])
+    ]
+    told = [part.strip() for message in quoted for part in message.split("...") if part.strip()]
+    code = "\n".join(path.read_text("utf-8") for path in sorted((ROOT / "mtl_hcc").rglob("*.py")))
+    ours = [part for part in told if not part.startswith(("unrecognized", "no column"))]
+    assert len(ours) >= 7
+    assert [part for part in ours if part not in code] == []
+
+
 def test_a_glossary_heading_occurs_once():
     headings = re.findall(r"^### (.+)$", (ROOT / "GLOSSARY.md").read_text("utf-8"), flags=re.M)
     assert len(headings) >= 45
