@@ -23,6 +23,8 @@ def wandb_logger(
     """
     if config.wandb == "disabled":
         return []
+    import wandb
+
     folder.mkdir(parents=True, exist_ok=True)
     name = Path(config.run).name
     logger = WandbLogger(
@@ -32,6 +34,7 @@ def wandb_logger(
         project=config.wandb_project,
         offline=config.wandb == "offline",
         config=plain,
+        settings=wandb.Settings(silent=config.wandb == "offline", console="off"),
     )
     return [logger]
 

@@ -17,8 +17,11 @@ class RiskBank(nn.Module):
     The loss is the mean over the events of the *current* batch against bank + batch, so its scale
     and that of the gradient do not change while the bank fills. Its gradients sum to 0 over the
     batch, as without a bank: a common shift of the batch against the remembered scores, which would
-    lower the loss without ordering anybody, is not followed. When the bank holds everybody at
-    the current weights, these are exactly the terms of the full-cohort loss.
+    lower the loss without ordering anybody, is not followed. For the same reason remembered scores
+    are first moved by the mean rise of those patients of the batch who are remembered themselves;
+    a capacity of at least the training cohort makes that possible from the second round on. When
+    the bank holds everybody at the current weights, these are exactly the terms of the full-cohort
+    loss.
 
     Under data-parallel training every rank hands in the same gathered global batch, to ``loss``
     with gradient and to ``write`` without; hence all ranks hold the same bank, and no further
@@ -147,13 +150,28 @@ class RiskBank(nn.Module):
         batch = len(log_hazard)
         labeled = (time.isfinite() & event.isfinite()).reshape(-1)
         log_hazard = _without_common_gradient(log_hazard.reshape(-1), labeled)
+        scores = self.scores[:, column] + self._drift(column, index, log_hazard)
         return neg_partial_log_likelihood(
-            torch.cat([log_hazard, self.scores[:, column].nan_to_num()]),
+            torch.cat([log_hazard, scores.nan_to_num()]),
             torch.cat([time.reshape(-1).to(remembered), remembered]),
             torch.cat([event.reshape(-1).to(remembered), self.events[:, column]]),
             ties=ties,
             counted=torch.arange(batch + self.capacity, device=time.device) < batch,
         )
+
+    @torch.no_grad()
+    def _drift(self, column: int, index: Tensor, log_hazard: Tensor) -> Tensor:
+        """Return by how much the batch's own scores rose since they were remembered, on average.
+
+        The Cox loss leaves the level of the scores free, so it wanders from step to step. A batch
+        below the level of the bank would have every event at the bottom of every risk set: a
+        gradient that never ends, and scores that grow without bound. Patients that are both in the
+        batch and in the bank tell the difference; without such a patient it is taken as 0.
+        """
+        before = self.scores[:, column]  # (slot,)
+        pairs = (index[:, None] == self.index) & (index[:, None] >= 0) & before.isfinite()
+        rise = torch.where(pairs, log_hazard[:, None] - before, 0.0)  # (patient, slot)
+        return rise.sum() / pairs.sum().clamp(min=1)
 
     def _columns(self, values: dict[str, Tensor], index: Tensor) -> Tensor:
         """Stack one column per endpoint, (patient, endpoint)."""

@@ -98,6 +98,15 @@ def test_the_gradients_sum_to_zero_against_a_bank_that_does_not_move() -> None:
     assert float(gradient.sum()) == pytest.approx(0, abs=1e-6)
 
 
+def test_a_common_rise_of_all_scores_since_they_were_remembered_does_not_matter() -> None:
+    cohort, bank = Cohort(), bank_of()
+    cohort.write(bank, torch.arange(COHORT))
+    rows = torch.arange(10)
+    h, time, event = cohort.scores(rows), cohort.times["os"][rows], cohort.events["os"][rows]
+    before = bank.loss("os", rows, h, time, event)
+    torch.testing.assert_close(bank.loss("os", rows, h + 7.0, time, event), before)
+
+
 def test_an_empty_bank_gives_the_loss_of_the_batch() -> None:
     cohort, rows = Cohort(), torch.arange(9)
     expected = neg_partial_log_likelihood(
