@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from mtl_hcc.atomic import write_bytes
 from mtl_hcc.config import (
     build_parser,
     config_from_dict,
@@ -18,7 +19,6 @@ from mtl_hcc.config import (
     instantiate,
 )
 from mtl_hcc.errors import CheckpointError
-from mtl_hcc.imaging.atomic import write_bytes
 from mtl_hcc.module import MultiTaskModule
 
 WEIGHTS = "model.safetensors"

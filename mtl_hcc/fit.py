@@ -8,9 +8,9 @@ from jsonargparse import ArgumentParser, Namespace
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
+from mtl_hcc.atomic import write_bytes
 from mtl_hcc.config import build_parser, config_text, instantiate, plain_config, read_config
 from mtl_hcc.entry_point import report_errors
-from mtl_hcc.imaging.atomic import write_bytes
 from mtl_hcc.results import evaluate_run, show_in_wandb
 from mtl_hcc.training import TrainedFold, train_fold
 from mtl_hcc.wandb_run import close, wandb_logger

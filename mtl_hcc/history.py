@@ -7,7 +7,7 @@ import pandas as pd
 from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 
-from mtl_hcc.imaging.atomic import write_bytes
+from mtl_hcc.atomic import write_bytes
 
 
 class HistoryLogger(Logger):

@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
+from mtl_hcc.atomic import write_bytes
 from mtl_hcc.checkpoint import load_model
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.config import build_parser, config_from_dict, instantiate, read_config
 from mtl_hcc.entry_point import report_errors
-from mtl_hcc.imaging.atomic import write_bytes
 from mtl_hcc.prediction_table import predict_patients, prediction_rows
 from mtl_hcc.training import batches
 

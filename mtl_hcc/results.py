@@ -10,10 +10,10 @@ from jsonargparse import Namespace
 from pytorch_lightning.loggers import WandbLogger
 from rich.table import Table
 
+from mtl_hcc.atomic import write_bytes
 from mtl_hcc.data.covariates import CovariateKind
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.figures import FIGURES
-from mtl_hcc.imaging.atomic import write_bytes
 from mtl_hcc.metrics.clinical_baseline import clinical_baseline, oracle_predictions
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 from mtl_hcc.metrics.results_table import results_table

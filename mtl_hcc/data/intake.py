@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from mtl_hcc.atomic import write_bytes
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.errors import CohortError
-from mtl_hcc.imaging.atomic import write_bytes
 from mtl_hcc.imaging.preparation import Preparation
 
 SOURCE_FILE = "source.json"

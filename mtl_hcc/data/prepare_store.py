@@ -13,8 +13,8 @@ import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from mtl_hcc.atomic import remove_leftovers, write_bytes
 from mtl_hcc.errors import CohortError, MtlHccError, StoreError
-from mtl_hcc.imaging.atomic import remove_leftovers, write_bytes
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.sources import content_fingerprint, quick_marks
 from mtl_hcc.imaging.store import (

@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from mtl_hcc.atomic import write_bytes
 from mtl_hcc.errors import StoreError
-from mtl_hcc.imaging.atomic import write_bytes
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.sources import quick_marks
