@@ -108,10 +108,11 @@ class EpochOutputs:
 def c_index(log_hazard: Tensor, time: Tensor, event: Tensor) -> float:
     """Return Harrell's C by TorchSurv, as the paper does; NaN without a comparable pair.
 
-    TorchSurv raises where no pair is comparable (all censored): a monitor must not stop a run.
+    TorchSurv raises where no pair is comparable (nobody, or all censored): a monitor must not stop a
+    run.
     """
     event = event > 0
-    if not bool((event & (time < time.max())).any()):
+    if len(time) == 0 or not bool((event & (time < time.max())).any()):
         return float("nan")
     return float(ConcordanceIndex()(log_hazard, event, time))
 

@@ -1,8 +1,9 @@
 """Gathering patients over the ranks of a distributed job, with gradients."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed
-from torch.distributed.nn.functional import all_gather
 
 
 def world_size() -> int:
@@ -29,20 +30,40 @@ def gather_patients(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     if world_size() == 1:
         return tensors
     some = next(iter(tensors.values()))
-    rows = torch.tensor([len(some)], device=some.device)
-    counts = [int(count) for count in torch.stack(list(all_gather(rows))).flatten()]
+    counts = _all_gather(torch.tensor(len(some), device=some.device)).tolist()
     longest = max(counts)
     gathered = {}
     for name, tensor in tensors.items():
         padding = tensor.new_zeros((longest - len(tensor), *tensor.shape[1:]))
-        parts = _all_gather(torch.cat([tensor, padding]).contiguous())
-        gathered[name] = torch.cat([part[:n] for part, n in zip(parts, counts, strict=True)])
+        padded: Tensor = _GatherWithGradient.apply(  # type: ignore[no-untyped-call]
+            torch.cat([tensor, padding])
+        )
+        gathered[name] = torch.cat([part[:n] for part, n in zip(padded, counts, strict=True)])
     return gathered
 
 
-def _all_gather(tensor: Tensor) -> list[Tensor]:
-    if tensor.requires_grad:
-        return list(all_gather(tensor))
+def _all_gather(tensor: Tensor) -> Tensor:
+    """Return (rank, ...)."""
     parts = [torch.empty_like(tensor) for _ in range(world_size())]
-    distributed.all_gather(parts, tensor)
-    return parts
+    distributed.all_gather(parts, tensor.contiguous())
+    return torch.stack(parts)
+
+
+class _GatherWithGradient(torch.autograd.Function):
+    """``all_gather``, whose backward sums what the ranks send back to each other's rows.
+
+    Written out because ``torch.distributed.nn.functional.all_gather`` is deprecated since torch
+    2.13 and its replacement is not in all versions that we support.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        """Return (rank, ...)."""
+        return _all_gather(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Return the sum over ranks of the gradient of this rank's rows."""
+        gradient = gradient.contiguous().clone()
+        distributed.all_reduce(gradient)
+        return gradient[distributed.get_rank()]

@@ -1,6 +1,7 @@
 """MultiTaskModule: the only LightningModule. It trains any network of parts on any set of tasks."""
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -119,6 +120,8 @@ class MultiTaskModule(lightning.LightningModule):
 
     def on_fit_start(self) -> None:
         """Take the covariates' medians and scales from the training split."""
+        # What we log is gathered and the same on every rank; averaging it would change nothing.
+        warnings.filterwarnings("ignore", message=r".*sync_dist=True.* when logging on epoch level")
         clinical = self.network.clinical
         if clinical is not None:
             known = torch.as_tensor(self.trainer.datamodule.train_covariates)  # type: ignore[attr-defined]
