@@ -72,9 +72,10 @@ def read_config(parser: ArgumentParser, arguments: Sequence[str] | None = None) 
         ConfigError: naming the key or flag, and the closest known one.
     """
     try:
-        return parser.parse_args(arguments)
+        config: Namespace = parser.parse_args(arguments)
     except ArgumentError as error:
         raise _explain(parser, str(error)) from error
+    return config
 
 
 def config_from_dict(parser: ArgumentParser, values: Mapping[str, Any]) -> Namespace:
@@ -84,9 +85,10 @@ def config_from_dict(parser: ArgumentParser, values: Mapping[str, Any]) -> Names
         ConfigError: where the values do not fit this version of the package.
     """
     try:
-        return parser.parse_object(dict(values))
+        config: Namespace = parser.parse_object(dict(values))
     except ArgumentError as error:
         raise _explain(parser, str(error)) from error
+    return config
 
 
 def plain_config(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
@@ -110,9 +112,10 @@ def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
         ConfigError: where parts do not fit together.
     """
     try:
-        return parser.instantiate(config)
+        parts: Namespace = parser.instantiate(config)
     except ValueError as error:
         raise ConfigError(str(error), where="config", remedy="Correct the settings.") from error
+    return parts
 
 
 def _explain(parser: ArgumentParser, message: str) -> ConfigError:

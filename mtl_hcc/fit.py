@@ -1,11 +1,12 @@
 """`python -m mtl_hcc.fit`: train, predict, evaluate, and say where everything is."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from jsonargparse import ArgumentParser, Namespace
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from mtl_hcc.atomic import write_bytes
@@ -38,8 +39,9 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
         config: The parsed config.
     """
     run = Path(config.run)
-    first_rank = rank_zero_only.rank == 0
-    if first_rank:
+    if getattr(rank_zero_only, "rank", 0) == 0:
+        if config.ckpt_path is None:
+            keep_earlier_run(run)
         write_bytes(run / "config.yaml", config_text(plain_config(parser, config)).encode())
         instantiate(parser, config).data.prepare_data()
     folds = getattr(config.data.split.get("init_args", {}), "folds", 1)
@@ -53,7 +55,8 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
             close(fold.wandb)
     if not finished:
         return None
-    console = Console()
+    # Into a file or a pipe nothing says how wide the table may be.
+    console = Console(width=None if sys.stdout.isatty() else 130)
     result = evaluate_run(config, finished, run)
     plain = plain_config(parser, config)
     wandb = finished[0].wandb if folds == 1 else wandb_logger(config, run, plain, part="results")
@@ -69,6 +72,21 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
         soft_wrap=True,
     )
     return result.metrics
+
+
+def keep_earlier_run(run: Path) -> None:
+    """Move an earlier run of the same name aside: a new run overwrites nothing.
+
+    Args:
+        run: The run folder; ``run_1``, ``run_2``, ... get the earlier runs.
+    """
+    if not (run / "config.yaml").exists():
+        return
+    number = 1
+    while (aside := run.with_name(f"{run.name}_{number}")).exists():
+        number += 1
+    run.rename(aside)
+    print(f"The earlier run was moved to {aside} (to go on with a run: --ckpt_path last).")
 
 
 if __name__ == "__main__":

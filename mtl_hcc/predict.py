@@ -11,6 +11,8 @@ from mtl_hcc.atomic import write_bytes
 from mtl_hcc.checkpoint import load_model
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.config import build_parser, config_from_dict, instantiate, read_config
+from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.entry_point import report_errors
 from mtl_hcc.prediction_table import predict_patients, prediction_rows
 from mtl_hcc.training import batches
@@ -44,12 +46,11 @@ def predict(settings: Namespace) -> pd.DataFrame:
     parser = build_parser("")
     config = config_from_dict(parser, values)
     config.data.cohort = settings.cohort
-    config.data.store = settings.store or str(Path(settings.output).parent / "prepared")
+    config.data.store = settings.store or str(Path(settings.output).with_suffix("")) + "_prepared"
     config.data.batch_size = settings.batch_size
-    config.data.split = Namespace(
-        class_path="mtl_hcc.data.splits.SingleSplit", init_args=Namespace(name=settings.split)
-    )
-    datamodule = instantiate(parser, config).data
+    datamodule: CohortDataModule = instantiate(parser, config).data
+    if settings.cohort is not None:  # the phantom keeps its splits: some of it was trained on
+        datamodule.split = SingleSplit(name=settings.split)
     datamodule.source = settings.source or datamodule.source
     datamodule.prepare_data()
     datamodule.setup("predict")

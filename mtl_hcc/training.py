@@ -55,6 +55,25 @@ class EpochTime(Callback):
         module.log("train/learning_rate", rate, rank_zero_only=True)
 
 
+class Patience(EarlyStopping):
+    """Early stopping that goes on where it was, with the patience of the config.
+
+    Args:
+        patience: Epochs without a better validation loss before training stops.
+    """
+
+    def __init__(self, patience: int) -> None:
+        super().__init__(MONITOR, patience=patience, check_on_train_epoch_end=True)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what was found so far, but not the patience of the earlier settings."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Stop at once when the resumed run had already stopped."""
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
+
+
 def train_fold(
     parser: ArgumentParser, config: Namespace, folder: Path, *, fold: int
 ) -> TrainedFold | None:
@@ -93,7 +112,7 @@ def train_fold(
         enable_version_counter=False,
         save_on_train_epoch_end=True,
     )
-    stop = EarlyStopping(MONITOR, patience=config.patience, check_on_train_epoch_end=True)
+    stop = Patience(config.patience)
     settings = dict(config.trainer)
     callbacks: list[Callback] = [EpochTime(), stop, best, last]
     if settings.get("enable_progress_bar") is not False:
@@ -105,11 +124,14 @@ def train_fold(
         default_root_dir=folder,
         use_distributed_sampler=False,  # the data module deals patients to ranks
     )
-    trainer.fit(module, datamodule, ckpt_path=ckpt_path, weights_only=True)
+    if ckpt_path is not None and (folder / "model").is_dir():
+        datamodule.prepare_data()  # this fold had ended before the run was stopped
+        datamodule.setup("fit")
+    else:
+        trainer.fit(module, datamodule, ckpt_path=ckpt_path, weights_only=True)
     if trainer.global_rank != 0:
         return None
-    if Path(best.best_model_path).is_file():
-        module.load_state_dict(read_checkpoint(Path(best.best_model_path))["state_dict"])
+    module.load_state_dict(read_checkpoint(folder / "checkpoints" / "best.ckpt")["state_dict"])
     device = trainer.strategy.root_device
     predictions = predict_fold(module, datamodule, fold=fold, device=device)
     export_model(module, folder / "model", phases=list(datamodule.phases))
@@ -153,7 +175,9 @@ def _checkpoint_to_resume(wanted: str | None, folder: Path, module: MultiTaskMod
     if wanted is None:
         return None
     path = folder / "checkpoints" / f"{wanted}.ckpt" if wanted in ("last", "best") else Path(wanted)
-    if wanted in ("last", "best") and not path.is_file():
+    if wanted == "last" and not path.is_file():
+        if any(folder.parent.glob("fold_*/checkpoints/last.ckpt")):
+            return None  # this fold had not begun when the run was stopped
         raise CheckpointError(
             "nothing to resume",
             where=str(path),

@@ -147,7 +147,8 @@ class CohortDataModule(LightningDataModule):
         if self.cohort is None:
             from mtl_hcc.cohorts.phantom.write import write_phantom
 
-            print(f"No data.cohort given: phantom cohort in {self.cohort_root}", flush=True)
+            if not self.cohort_root.exists():
+                print(f"No data.cohort given: making a phantom in {self.cohort_root}", flush=True)
             write_phantom(
                 self.cohort_root, self.phantom, workers=self.preparation_workers, progress=True
             )

@@ -48,13 +48,16 @@ class SplitByColumn(Split):
 
     Args:
         column: Name of the column.
+        otherwise: What splits a cohort whose table lacks the column; none refuses it.
     """
 
-    def __init__(self, *, column: str = "split") -> None:
-        self.column = column
+    def __init__(self, *, column: str = "split", otherwise: Split | None = None) -> None:
+        self.column, self.otherwise = column, otherwise
 
     def assign(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the column's values."""
+        if self.column not in table and self.otherwise is not None:
+            return self.otherwise.assign(table)
         if self.column not in table:
             raise SplitError(
                 f"no column {self.column!r}",
@@ -228,5 +231,8 @@ def one_fold(splits: pd.Series, *, fold: int = 0) -> pd.DataFrame:
 def describe(split: Split) -> str:
     """Return the split's class and settings as one line, e.g. ``KFold(folds=5, seed=0)``."""
     settings: Mapping[str, object] = vars(split)
-    written = ", ".join(f"{name}={value!r}" for name, value in sorted(settings.items()))
+    written = ", ".join(
+        f"{name}={describe(value) if isinstance(value, Split) else repr(value)}"
+        for name, value in sorted(settings.items())
+    )
     return f"{type(split).__name__}({written})"

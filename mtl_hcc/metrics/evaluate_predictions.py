@@ -96,7 +96,9 @@ def _block(
 def _record(metric: TaskMetric, counts: Counts, seed: int) -> dict[str, object]:
     """Compute the value, interval and method of one metric."""
     record: dict[str, object] = {"metric": metric.name, "horizon_days": metric.horizon_days}
-    value = point_value(metric.statistic, counts.shape[1])
+    value = metric.value
+    if value is None:
+        value = point_value(metric.statistic, counts.shape[1])
     if not np.isfinite(value):
         return {**record, "value": None, "method": metric.why_not}
     if metric.interval is not None:

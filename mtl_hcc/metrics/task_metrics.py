@@ -47,6 +47,8 @@ class TaskMetric:
         notes: What has to be said about how it is computed.
         interval: Ends of an exact interval and its name; ``None`` = bootstrap.
         horizon_days: For metrics at a horizon.
+        value: The value by the library that the field cites; ``None`` = by ``statistic``, which
+            also serves the resamples.
     """
 
     name: str
@@ -55,6 +57,7 @@ class TaskMetric:
     notes: Sequence[str] = ()
     interval: tuple[float, float, str] | None = None
     horizon_days: float | None = None
+    value: float | None = None
 
 
 def task_metrics(rows: pd.DataFrame, kind: TaskKind) -> list[TaskMetric]:
@@ -81,8 +84,35 @@ def _survival_metrics(rows: pd.DataFrame) -> list[TaskMetric]:
     statistic = concordance_statistic(
         rows["risk"], rows["time_days"], rows["event"], strata=rows["fold"]
     )
-    reason = why_not_concordance(rows["event"])
-    return [TaskMetric("concordance_harrell", statistic, reason, _fold_notes(rows))]
+    value = None if rows["fold"].nunique() > 1 else concordance_sksurv(rows)
+    return [
+        TaskMetric(
+            "concordance_harrell",
+            statistic,
+            why_not_concordance(rows["event"]),
+            _fold_notes(rows),
+            value=value,
+        )
+    ]
+
+
+def concordance_sksurv(rows: pd.DataFrame) -> float | None:
+    """Return scikit-survival's C-index, which the published studies cite; ``None`` without pairs.
+
+    Args:
+        rows: ``risk, time_days, event`` of one model.
+    """
+    from sksurv.exceptions import NoComparablePairException
+    from sksurv.metrics import concordance_index_censored
+
+    event = rows["event"].to_numpy(dtype=bool)
+    if not event.any() or len(rows) < 2:
+        return None
+    try:
+        found = concordance_index_censored(event, rows["time_days"], rows["risk"])
+    except NoComparablePairException:
+        return None
+    return float(found[0])
 
 
 def _binary_metrics(rows: pd.DataFrame) -> list[TaskMetric]:
