@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
+from lightning_fabric.loggers.logger import rank_zero_experiment
+from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from mtl_hcc.atomic import write_bytes
@@ -57,7 +58,8 @@ class HistoryLogger(Logger):
     def table(self) -> pd.DataFrame:
         """Return one row per epoch, the epoch first."""
         table = pd.DataFrame(list(self.rows.values()))
-        return table[["epoch", *sorted(set(table) - {"epoch"})]] if len(table) else table
+        names = sorted({str(name) for name in table} - {"epoch"})
+        return table[["epoch", *names]] if len(table) else table
 
     @rank_zero_only
     def save(self) -> None:

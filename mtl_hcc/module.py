@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ from mtl_hcc.nn import (
     TaskHead,
     build_network,
 )
+from mtl_hcc.optimizer import adamw, resume_settings
 from mtl_hcc.schedule import schedule_factor
 
 
@@ -60,7 +62,7 @@ class MultiTaskModule(lightning.LightningModule):
         weight_decay: Decoupled L2 penalty of AdamW.
         schedule: ``cosine`` falls to zero over the trainer's ``max_epochs``.
         warmup_epochs: Epochs of linear warm-up from zero.
-        seed: Seeds dropout by epoch, so that a resumed run draws what an unbroken one would.
+        seed: Seeds dropout of each batch, so that a resumed run draws what an unbroken one would.
     """
 
     def __init__(
@@ -127,10 +129,21 @@ class MultiTaskModule(lightning.LightningModule):
             known = torch.as_tensor(self.trainer.datamodule.train_covariates)  # type: ignore[attr-defined]
             clinical.fit(known.to(self.device))
 
+    def on_train_start(self) -> None:
+        """Let the settings beat what a resumed checkpoint says of learning rate and decay."""
+        optimizer, scheduler = self.trainer.optimizers[0], self.trainer.lr_scheduler_configs[0]
+        resume_settings(
+            optimizer, scheduler.scheduler, rate=self.learning_rate, decay=self.weight_decay
+        )
+
     def on_train_epoch_start(self) -> None:
-        """Seed dropout from seed, epoch and rank."""
-        torch.manual_seed((self.seed * 100_003 + self.current_epoch) * 1_009 + self.global_rank)
+        """Forget the last epoch's outputs."""
         self.epochs["train"].clear()
+
+    def on_train_batch_start(self, batch: PatientBatch, batch_idx: int) -> None:
+        """Seed dropout; at every batch, for the loaders draw too, at other times after a resume."""
+        words = [self.seed, self.current_epoch, batch_idx, self.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1)[0]))
 
     def training_step(self, batch: PatientBatch, batch_idx: int) -> dict[str, Any]:
         """Return the weighted loss of the global batch, the same on every rank."""
@@ -188,13 +201,8 @@ class MultiTaskModule(lightning.LightningModule):
     # What Lightning asks for
 
     def configure_optimizers(self) -> Any:
-        """AdamW and a schedule stepped at every batch; vectors (norms, biases) are not decayed."""
-        trained = [p for p in self.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
+        """AdamW and a schedule stepped at every batch."""
+        optimizer = adamw(self.parameters(), rate=self.learning_rate, decay=self.weight_decay)
         steps = self.trainer.estimated_stepping_batches  # of the whole training, or infinity
         if self.schedule == "cosine" and not math.isfinite(steps):
             raise ConfigError(

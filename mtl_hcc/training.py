@@ -124,11 +124,8 @@ def train_fold(
         default_root_dir=folder,
         use_distributed_sampler=False,  # the data module deals patients to ranks
     )
-    if ckpt_path is not None and (folder / "model").is_dir():
-        datamodule.prepare_data()  # this fold had ended before the run was stopped
-        datamodule.setup("fit")
-    else:
-        trainer.fit(module, datamodule, ckpt_path=ckpt_path, weights_only=True)
+    # Of a fold that had ended this only restores the state, unless the settings let it go on.
+    trainer.fit(module, datamodule, ckpt_path=ckpt_path, weights_only=True)
     if trainer.global_rank != 0:
         return None
     module.load_state_dict(read_checkpoint(folder / "checkpoints" / "best.ckpt")["state_dict"])
@@ -166,6 +163,7 @@ def _quiet() -> None:
     for message in (
         ".*LeafSpec.*",  # Lightning-AI/pytorch-lightning#21326
         ".*does not have many workers.*",  # arrays are cached in this process
+        "Checkpoint directory .* exists and is not empty",  # that is what resuming means
     ):
         warnings.filterwarnings("ignore", message)
 
