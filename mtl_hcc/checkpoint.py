@@ -91,20 +91,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"it holds pickled code or is damaged ({str(error).splitlines()[0]})",
+            f"it holds pickled code or is damaged ({_first_line(error)})",
             where=str(path),
             expected="tensors and plain values only, as mtl_hcc writes them",
             remedy="Do not load it with other tools unless you trust who made it.",
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # a damaged pickle makes torch.load raise almost anything
         raise CheckpointError(
-            f"it cannot be read ({str(error).splitlines()[0]})",
+            f"it cannot be read ({_first_line(error)})",
             where=str(path),
             remedy="It may be truncated: copy it again, or take the other file in checkpoints/.",
         ) from error
-    if not isinstance(checkpoint, dict) or not checkpoint.get("config"):
+    if not isinstance(checkpoint, dict) or not {"config", "state_dict"} <= {*checkpoint}:
         raise CheckpointError(
-            "it carries no mtl_hcc config",
+            "it carries no mtl_hcc config and weights",
             where=str(path),
             remedy="Only checkpoints written by `python -m mtl_hcc.fit` can be used.",
         )
@@ -132,6 +132,10 @@ def check_fits(expected: dict[str, Tensor], found: dict[str, Tensor], *, where: 
             )
 
 
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def _read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     for name in (WEIGHTS, CONFIG):
         if not (folder / name).is_file():
@@ -146,4 +150,12 @@ def _read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             f"it is damaged ({error})", where=str(folder / WEIGHTS), remedy="Copy it again."
         ) from error
-    return yaml.safe_load((folder / CONFIG).read_text()), weights
+    try:
+        config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CheckpointError(
+            f"it is damaged ({_first_line(error)})",
+            where=str(folder / CONFIG),
+            remedy="Copy it again.",
+        ) from error
+    return config, weights

@@ -1,9 +1,8 @@
 """The parser: read, check and save a config, and rebuild the parts from one."""
 
-import difflib
 import platform
-import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +12,7 @@ from pytorch_lightning import Trainer
 
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
+from mtl_hcc.misspelling import suggestions
 from mtl_hcc.module import MultiTaskModule
 from mtl_hcc.settings import FitSettings
 
@@ -85,7 +85,7 @@ def config_from_dict(parser: ArgumentParser, values: Mapping[str, Any]) -> Names
         ConfigError: where the values do not fit this version of the package.
     """
     try:
-        config: Namespace = parser.parse_object(dict(values))
+        config: Namespace = parser.parse_object(deepcopy(dict(values)))  # it changes its input
     except ArgumentError as error:
         raise _explain(parser, str(error)) from error
     return config
@@ -93,7 +93,9 @@ def config_from_dict(parser: ArgumentParser, values: Mapping[str, Any]) -> Names
 
 def plain_config(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
     """Return the complete config as dict, list, str and number: what a checkpoint carries."""
-    values: dict[str, Any] = yaml.safe_load(parser.dump(config, skip_link_targets=True))
+    values: dict[str, Any] = yaml.safe_load(
+        parser.dump(config, skip_link_targets=True, skip_unset=False)  # null may not be the default
+    )
     values.pop("config", None)
     return values
 
@@ -120,10 +122,8 @@ def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
 
 def _explain(parser: ArgumentParser, message: str) -> ConfigError:
     """Name the unknown key and the closest one that exists."""
-    unknown = re.search(r"(?:unrecognized arguments: -*|[Kk]ey \"|Option ')([\w.]+)", message)
-    names = [dest for action in parser._actions if (dest := action.dest)]
-    close = difflib.get_close_matches(unknown[1], names, n=3) if unknown else []
-    remedy = f"Did you mean {', '.join(close)}? " if close else ""
+    close = suggestions(parser, message)
+    remedy = f"Did you mean {' or '.join(close)}? " if close else ""
     return ConfigError(
         message.strip(), remedy=f"{remedy}See --help for all settings, --print_config for these."
     )

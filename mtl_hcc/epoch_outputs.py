@@ -108,7 +108,7 @@ class EpochOutputs:
 def c_index(log_hazard: Tensor, time: Tensor, event: Tensor) -> float:
     """Return Harrell's C by TorchSurv, as the paper does; NaN without a comparable pair.
 
-    TorchSurv raises where no pair is comparable (nobody, or all censored): a monitor must not stop a
+    TorchSurv raises where no pair is comparable (nobody, all censored): a monitor must not stop a
     run.
     """
     event = event > 0

@@ -1,0 +1,66 @@
+"""What a message of the parser is about, and which setting or class was probably meant."""
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import Any, get_args
+
+from jsonargparse import ArgumentParser
+
+
+def suggestions(parser: ArgumentParser, message: str) -> list[str]:
+    """Return the known names closest to the one that a parser's message complains about.
+
+    Args:
+        parser: That complained.
+        message: Of its ``ArgumentError``.
+    """
+    settings = [a.dest for a in parser._actions if a.dest and not a.dest.endswith(".help")]
+    if found := re.search(r"unrecognized arguments: -*([\w.]+)", message):
+        return _closest(found[1], settings)
+    if found := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
+        group = f"{found[1]}."
+        return _closest(group + found[2], [name for name in settings if name.startswith(group)])
+    if found := re.search(r"Expected a dot import path string: (\w+)", message):
+        return _closest(found[1], _class_names(parser, message))
+    if found := re.search(r"Option '([\w.]+)' is not accepted", message):
+        of_class = re.search(r"class_path(?:=| )'([\w.]+)'", message)
+        return _closest(found[1], _arguments(of_class[1]) if of_class else settings)
+    return []
+
+
+def _closest(name: str, known: Iterable[str]) -> list[str]:
+    """Return the names that this one abbreviates, else up to two similar ones, closest first."""
+    known = list(known)
+    longer = [other for other in known if other.startswith(name)]
+    return longer or difflib.get_close_matches(name, known, n=2, cutoff=0.7)
+
+
+def _arguments(class_path: str) -> list[str]:
+    """Return the constructor's arguments of a class."""
+    module, name = class_path.rsplit(".", 1)
+    return list(inspect.signature(getattr(import_module(module), name)).parameters)
+
+
+def _class_names(parser: ArgumentParser, message: str) -> set[str]:
+    """Return the short names of the classes that the setting named in the message accepts."""
+    setting = re.search(r"Parser key \"([\w.]+)\"", message)
+    kinds: list[Any] = [
+        getattr(action, "_typehint", None)
+        for action in parser._actions
+        if setting and action.dest == setting[1]
+    ]
+    return {kind.__name__ for hint in kinds for kind in _subclasses(hint)}
+
+
+def _subclasses(hint: Any) -> Iterator[type]:
+    """Yield the classes inside a type hint and all that derive from them, but abstract ones."""
+    for part in hint if isinstance(hint, list) else get_args(hint):
+        yield from _subclasses(part)
+    if inspect.isclass(hint) and hint.__module__.startswith("mtl_hcc."):
+        if not inspect.isabstract(hint):
+            yield hint
+        for derived in hint.__subclasses__():
+            yield from _subclasses(derived)

@@ -1,0 +1,54 @@
+"""history.csv: one row per epoch, kept over a resume."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mtl_hcc.history import HistoryLogger
+
+
+def log_epochs(logger: HistoryLogger, epochs: range, *, factor: float = 1.0) -> None:
+    for epoch in epochs:
+        logger.log_metrics({"validation/loss": factor * epoch, "epoch": epoch}, step=epoch)
+        logger.log_metrics({"train/loss": 2 * factor * epoch, "epoch": epoch}, step=epoch)
+        logger.save()
+
+
+def test_numbers_of_an_epoch_share_a_row_and_the_epoch_comes_first(tmp_path: Path):
+    logger = HistoryLogger(tmp_path / "run" / "history.csv", resume=False)
+    log_epochs(logger, range(3))
+    table = pd.read_csv(tmp_path / "run" / "history.csv")
+    expected = {"epoch": [0, 1, 2], "train/loss": [0.0, 2.0, 4.0], "validation/loss": [0.0, 1, 2]}
+    pd.testing.assert_frame_equal(table, pd.DataFrame(expected))
+
+
+def test_a_resumed_run_keeps_the_rows_of_its_first_part(tmp_path: Path):
+    path = tmp_path / "history.csv"
+    log_epochs(HistoryLogger(path, resume=False), range(3))
+    log_epochs(HistoryLogger(path, resume=True), range(3, 5))
+    assert pd.read_csv(path)["train/loss"].tolist() == [0, 2, 4, 6, 8]
+
+
+def test_epochs_that_are_done_again_replace_the_abandoned_ones(tmp_path: Path):
+    path = tmp_path / "history.csv"
+    log_epochs(HistoryLogger(path, resume=False), range(5))
+    log_epochs(HistoryLogger(path, resume=True), range(2, 4), factor=10)
+    assert pd.read_csv(path)["train/loss"].tolist() == [0, 2, 40, 60]
+
+
+def test_a_new_run_starts_a_new_table(tmp_path: Path):
+    path = tmp_path / "history.csv"
+    log_epochs(HistoryLogger(path, resume=False), range(5))
+    log_epochs(HistoryLogger(path, resume=False), range(1))
+    assert len(pd.read_csv(path)) == 1
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_without_numbers_no_file_is_written(resume: bool, tmp_path: Path):
+    logger = HistoryLogger(tmp_path / "history.csv", resume=resume)
+    logger.log_metrics({"orphan": 1.0})
+    logger.log_hyperparams({"seed": 0})
+    logger.save()
+    assert not (tmp_path / "history.csv").exists()
+    assert len(logger.table()) == 0
