@@ -14,14 +14,13 @@ class RiskBank(nn.Module):
     endpoints with missing labels, any batch size, one entry per patient (a patient is never in a
     risk set twice), validation patients cannot enter, and the bank is part of the checkpoint.
 
-    The loss is the mean over the events of the *current* batch against bank + batch, so its scale
-    and that of the gradient do not change while the bank fills. Its gradients sum to 0 over the
-    batch, as without a bank: a common shift of the batch against the remembered scores, which would
-    lower the loss without ordering anybody, is not followed. For the same reason remembered scores
-    are first moved by the mean rise of those patients of the batch who are remembered themselves;
-    a capacity of at least the training cohort makes that possible from the second round on. When
-    the bank holds everybody at the current weights, these are exactly the terms of the full-cohort
-    loss.
+    The value is the mean over the events of the *current* batch against bank + batch. The gradient
+    is that of the mean over *all* events, remembered ones included, times N / n (labeled patients
+    of bank + batch / of the batch). A remembered event tells the patients of the batch who were at
+    risk to go down, as an event of the batch tells itself to go up; with the batch's own events
+    alone, pushing up outweighs pushing down by N / n, and the log hazards grow without bound. When
+    the bank holds everybody at the current weights, the terms are those of the full-cohort loss,
+    and the batches' gradients times n / N sum to its gradient.
 
     Under data-parallel training every rank hands in the same gathered global batch, to ``loss``
     with gradient and to ``write`` without; hence all ranks hold the same bank, and no further
@@ -148,30 +147,18 @@ class RiskBank(nn.Module):
         # Unusable entries stay in the tensors without a label: shapes never depend on the data.
         remembered = torch.where(usable, self.times[:, column], torch.nan)
         batch = len(log_hazard)
-        labeled = (time.isfinite() & event.isfinite()).reshape(-1)
-        log_hazard = _without_common_gradient(log_hazard.reshape(-1), labeled)
-        scores = self.scores[:, column] + self._drift(column, index, log_hazard)
-        return neg_partial_log_likelihood(
-            torch.cat([log_hazard, scores.nan_to_num()]),
-            torch.cat([time.reshape(-1).to(remembered), remembered]),
-            torch.cat([event.reshape(-1).to(remembered), self.events[:, column]]),
-            ties=ties,
-            counted=torch.arange(batch + self.capacity, device=time.device) < batch,
+        log_hazard, time, event = (values.reshape(-1) for values in (log_hazard, time, event))
+        everybody = (
+            torch.cat([log_hazard, self.scores[:, column].nan_to_num()]),
+            torch.cat([time.to(remembered), remembered]),
+            torch.cat([event.to(remembered), self.events[:, column]]),
         )
-
-    @torch.no_grad()
-    def _drift(self, column: int, index: Tensor, log_hazard: Tensor) -> Tensor:
-        """Return by how much the batch's own scores rose since they were remembered, on average.
-
-        The Cox loss leaves the level of the scores free, so it wanders from step to step. A batch
-        below the level of the bank would have every event at the bottom of every risk set: a
-        gradient that never ends, and scores that grow without bound. Patients that are both in the
-        batch and in the bank tell the difference; without such a patient it is taken as 0.
-        """
-        before = self.scores[:, column]  # (slot,)
-        pairs = (index[:, None] == self.index) & (index[:, None] >= 0) & before.isfinite()
-        rise = torch.where(pairs, log_hazard[:, None] - before, 0.0)  # (patient, slot)
-        return rise.sum() / pairs.sum().clamp(min=1)
+        labeled = everybody[1].isfinite() & everybody[2].isfinite()
+        counted = torch.arange(len(labeled), device=time.device) < batch
+        share = labeled.sum() / (labeled & counted).sum().clamp(min=1)
+        value = neg_partial_log_likelihood(*everybody, ties=ties, counted=counted).detach()
+        of_all = neg_partial_log_likelihood(*everybody, ties=ties)
+        return value + share * (of_all - of_all.detach())
 
     def _columns(self, values: dict[str, Tensor], index: Tensor) -> Tensor:
         """Stack one column per endpoint, (patient, endpoint)."""
@@ -186,17 +173,6 @@ class RiskBank(nn.Module):
                     f"'{name}' has {column.numel()} patients but 'index' has {len(index)}."
                 )
         return torch.stack([values[name].reshape(-1).to(self.scores) for name in self.endpoints], 1)
-
-
-def _without_common_gradient(log_hazard: Tensor, labeled: Tensor) -> Tensor:
-    """Return the same values, whose gradients sum to 0 over the labeled patients.
-
-    A Cox loss knows no common shift, so its gradients sum to 0. Against remembered scores, which do
-    not move, they do not: raising the whole batch lowers the loss, and step by step all scores run
-    away. Taking the mean gradient off restores the symmetry; without a bank it changes nothing.
-    """
-    mean = torch.where(labeled, log_hazard, 0.0).sum() / labeled.sum().clamp(min=1)
-    return torch.where(labeled, log_hazard - (mean - mean.detach()), log_hazard)
 
 
 def _last_of_each(index: Tensor) -> Tensor:
