@@ -32,24 +32,19 @@ class Augmentation:
             batch: The batch, on the training device.
         """
         result = batch.plain()
-        if result.images is not None and result.regions is not None and self.rotate:
-            generators = batch_generators(batch, Purpose.ROTATION, seed=self.seed)
-            matrices = draw_rotations(generators)
-            result.images, result.regions = rotate(result.images, result.regions, matrices)
         if self.time_jitter_days > 0:
             generators = batch_generators(batch, Purpose.TIME_JITTER, seed=self.seed)
             shifts = draw_shifts(generators, days=self.time_jitter_days)
             result.targets = shift_times(result.targets, shifts)
-        if (
-            result.images is not None
-            and result.phase_present is not None
-            and self.phase_dropout > 0
-        ):
+        images, regions, present = result.images, result.regions, result.phase_present
+        if images is None or regions is None or present is None:
+            return result
+        if self.rotate:
+            generators = batch_generators(batch, Purpose.ROTATION, seed=self.seed)
+            images, regions = rotate(images, regions, draw_rotations(generators))
+        if self.phase_dropout > 0:
             generators = batch_generators(batch, Purpose.PHASE_DROPOUT, seed=self.seed)
-            dropped = draw_dropped_phases(
-                generators, result.phase_present, probability=self.phase_dropout
-            )
-            result.images, result.phase_present = drop_phases(
-                result.images, result.phase_present, dropped
-            )
+            dropped = draw_dropped_phases(generators, present, probability=self.phase_dropout)
+            images, regions, present = drop_phases(images, regions, present, dropped)
+        result.images, result.regions, result.phase_present = images, regions, present
         return result

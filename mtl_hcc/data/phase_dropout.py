@@ -28,14 +28,20 @@ def draw_dropped_phases(
     return dropped
 
 
-def drop_phases(images: Tensor, phase_present: Tensor, dropped: Tensor) -> tuple[Tensor, Tensor]:
-    """Return images with the dropped phases zeroed, and which phases are left.
+def drop_phases(
+    images: Tensor, regions: Tensor, phase_present: Tensor, dropped: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return images and regions with the dropped phases zeroed, and which phases are left.
+
+    So a dropped phase looks like one that the store lacks.
 
     Args:
         images: (patient, phase, depth, height, width).
+        regions: Same shape.
         phase_present: (patient, phase) bool.
         dropped: (patient, phase) bool.
     """
     dropped = dropped.to(images.device)
     hidden = dropped[:, :, None, None, None]
-    return images.masked_fill(hidden, 0), phase_present & ~dropped
+    images, regions = images.masked_fill(hidden, 0), regions.masked_fill(hidden, 0)
+    return images, regions, phase_present & ~dropped

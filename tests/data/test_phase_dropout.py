@@ -28,8 +28,10 @@ def test_a_dropped_phase_is_zero_and_absent_and_the_others_are_untouched():
     images = torch.rand(2, 3, 2, 2, 2)
     present = torch.ones(2, 3, dtype=torch.bool)
     dropped = torch.tensor([[False, True, False], [False, False, False]])
-    hidden, left = drop_phases(images, present, dropped)
+    regions = torch.full(images.shape, 5, dtype=torch.uint8)
+    hidden, masked, left = drop_phases(images, regions, present, dropped)
     assert (hidden[0, 1] == 0).all()
+    assert masked[:, :, 0, 0, 0].tolist() == [[5, 0, 5], [5, 5, 5]]
     assert torch.equal(hidden[0, [0, 2]], images[0, [0, 2]])
     assert torch.equal(hidden[1], images[1])
     assert left.tolist() == [[True, False, True], [True, True, True]]
