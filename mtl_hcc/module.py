@@ -180,6 +180,11 @@ class MultiTaskModule(lightning.LightningModule):
         means = self.epochs["train"].mean_losses()
         self._log("train", self.epochs["train"].monitor(means))
         self._log("weights", weights)
+        if self.risk_bank is not None and self.current_epoch == 0:
+            # While the bank fills, the risk sets grow and with them the Cox losses: no rate in that.
+            means = {
+                name: loss for name, loss in means.items() if self.heads[name].kind != "survival"
+            }
         self.weighting.end_epoch(means)
 
     # Validation
