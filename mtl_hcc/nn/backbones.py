@@ -6,6 +6,9 @@ from typing import Literal
 import torch
 from monai.networks.nets import DenseNet as MonaiDenseNet
 from torch import Tensor, nn
+from torch.nn import functional
+
+from mtl_hcc.nn.stems import region_mask
 
 
 class Backbone(nn.Module, ABC):
@@ -13,13 +16,15 @@ class Backbone(nn.Module, ABC):
 
     Shapes:
         features: (volume, in_channels, depth, height, width).
+        regions: (volume, 1, depth', height', width') uint8 bits on the finer grid of the image;
+            only backbones that pool by region look at them.
         returns: (volume, out_features).
     """
 
     out_features: int
 
     @abstractmethod
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, regions: Tensor | None = None) -> Tensor:
         """Return one vector per volume."""
 
 
@@ -38,6 +43,9 @@ class DenseNet(Backbone):
         activation: ``elu`` as in the paper, or ``relu``.
         dropout: Probability of dropping a new feature.
         pooling: How the last map becomes a vector; ``average_max`` concatenates both.
+        pooled_regions: Regions whose mean features are added to the vector, from the map of each
+            dense block but the last. The mean over a region does not depend on its size, whereas
+            the mean over the field of view mixes how bright a zone is with how large it is.
     """
 
     def __init__(
@@ -51,6 +59,7 @@ class DenseNet(Backbone):
         activation: Literal["elu", "relu"] = "elu",
         dropout: float = 0.0,
         pooling: Literal["average", "max", "average_max"] = "average",
+        pooled_regions: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         network = MonaiDenseNet(
@@ -72,16 +81,52 @@ class DenseNet(Backbone):
         self.pooling = pooling
         channels = int(network.class_layers.out.in_features)
         self.out_features = channels * (2 if pooling == "average_max" else 1)
+        self.pooled_regions = tuple(pooled_regions)
+        self.taps = nn.ModuleDict()
+        if self.pooled_regions:
+            for block in range(1, len(layers)):
+                transition = getattr(network.features, f"transition{block}")
+                width = int(transition.norm.num_features)
+                normalize = nn.BatchNorm3d if norm == "batch" else nn.InstanceNorm3d
+                self.taps[f"denseblock{block}"] = normalize(width, affine=True)
+                self.out_features += width * len(self.pooled_regions)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return the pooled last feature map."""
-        last: Tensor = self.activation(self.features(features))  # (volume, channel, d, h, w)
-        last = last.flatten(2)
-        if self.pooling == "average":
-            return last.mean(dim=2)
-        if self.pooling == "max":
-            return last.amax(dim=2)
-        return torch.cat([last.mean(dim=2), last.amax(dim=2)], dim=1)
+    def forward(self, features: Tensor, regions: Tensor | None = None) -> Tensor:
+        """Return the pooled last feature map, and the pooled regions of the maps before it."""
+        vectors = []
+        for name, layer in self.features.named_children():
+            features = layer(features)  # (volume, channel, depth, height, width)
+            if name in self.taps:
+                if regions is None:
+                    raise ValueError("a backbone with pooled_regions needs the region map")
+                tapped = self.activation(self.taps[name](features))
+                vectors += [region_mean(tapped, regions, region) for region in self.pooled_regions]
+        last = self.activation(features).flatten(2)
+        if self.pooling in ("average", "average_max"):
+            vectors.append(last.mean(dim=2))
+        if self.pooling in ("max", "average_max"):
+            vectors.append(last.amax(dim=2))
+        return torch.cat(vectors, dim=1)
+
+
+def region_mean(features: Tensor, regions: Tensor, region: str) -> Tensor:
+    """Return the mean of a feature map over a region, 0 where the region is empty.
+
+    ``sum_v w_v f_v / sum_v w_v``, with w_v the share of cell v that the region covers.
+
+    Args:
+        features: (volume, channel, depth, height, width).
+        regions: (volume, 1, depth', height', width') uint8 bits, finer or equal.
+        region: Name as in :func:`mtl_hcc.nn.stems.region_mask`.
+
+    Returns:
+        (volume, channel).
+    """
+    mask = region_mask(regions, region).to(features.dtype)
+    depth, height, width = features.shape[2:]
+    weight = functional.adaptive_avg_pool3d(mask, (depth, height, width)).flatten(2)
+    total = (features.flatten(2) * weight).sum(dim=2)
+    return total / weight.sum(dim=2).clamp(min=1e-6)
 
 
 class DenseNet121(DenseNet):
@@ -93,6 +138,7 @@ class DenseNet121(DenseNet):
         activation: As in :class:`DenseNet`.
         dropout: As in :class:`DenseNet`.
         pooling: As in :class:`DenseNet`.
+        pooled_regions: As in :class:`DenseNet`.
     """
 
     def __init__(
@@ -103,6 +149,7 @@ class DenseNet121(DenseNet):
         activation: Literal["elu", "relu"] = "elu",
         dropout: float = 0.0,
         pooling: Literal["average", "max", "average_max"] = "average",
+        pooled_regions: tuple[str, ...] = (),
     ) -> None:
         super().__init__(
             in_channels,
@@ -113,4 +160,5 @@ class DenseNet121(DenseNet):
             activation=activation,
             dropout=dropout,
             pooling=pooling,
+            pooled_regions=pooled_regions,
         )

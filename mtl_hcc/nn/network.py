@@ -45,7 +45,8 @@ class ImageEncoder(nn.Module):
 
     def _vectors(self, images: Tensor, regions: Tensor) -> Tensor:
         """Return (volume, feature) from (volume, depth, height, width)."""
-        vectors: Tensor = self.backbone(self.stem(images[:, None], regions[:, None]))
+        images, regions = images[:, None], regions[:, None]
+        vectors: Tensor = self.backbone(self.stem(images, regions), regions)
         return vectors
 
 

@@ -9,6 +9,7 @@ from monai.networks.nets import DenseNet121 as MonaiDenseNet121
 
 import mtl_hcc.nn
 from mtl_hcc.nn import Backbone, DenseNet, DenseNet121
+from mtl_hcc.nn.backbones import region_mean
 
 CHANNELS, EDGE = 4, 32  # five halvings leave one voxel
 EXPORTED = [
@@ -82,3 +83,33 @@ def test_densenet_121_has_the_published_depth_and_weights():
         if not name.startswith("conv0")
     }
     assert {n: t.shape for n, t in ours.features.state_dict().items()} == theirs
+
+
+def test_a_region_mean_is_the_mean_over_the_region_whatever_its_size():
+    features = torch.randn(2, 3, 4, 4, 4)
+    regions = torch.zeros(2, 1, 8, 8, 8, dtype=torch.uint8)
+    regions[0, :, :2, :2, :2] = 2  # the tumor fills one cell of the coarser map
+    regions[1, :, :, :4] = 2  # and here half of the map
+    mean = region_mean(features, regions, "tumor")
+    torch.testing.assert_close(mean[0], features[0, :, 0, 0, 0])
+    torch.testing.assert_close(mean[1], features[1, :, :, :2].mean(dim=(1, 2, 3)))
+
+
+def test_an_absent_region_gives_zeros_and_finite_gradients():
+    features = torch.randn(1, 3, 4, 4, 4, requires_grad=True)
+    regions = torch.zeros(1, 1, 8, 8, 8, dtype=torch.uint8)
+    mean = region_mean(features, regions, "margin")
+    mean.sum().backward()
+    assert (mean == 0).all()
+    assert (features.grad == 0).all()
+
+
+def test_pooled_regions_widen_the_vector_and_need_the_region_map():
+    plain = DenseNet(4, growth_rate=4, layers=(1, 1))
+    pooled = DenseNet(4, growth_rate=4, layers=(1, 1), pooled_regions=("tumor", "margin"))
+    assert pooled.out_features == plain.out_features + 2 * 8
+    features = torch.randn(2, 4, 8, 8, 8)
+    regions = torch.randint(0, 8, (2, 1, 16, 16, 16), dtype=torch.uint8)
+    assert pooled(features, regions).shape == (2, pooled.out_features)
+    with pytest.raises(ValueError, match="needs the region map"):
+        pooled(features)
