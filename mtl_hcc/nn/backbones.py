@@ -93,14 +93,16 @@ class DenseNet(Backbone):
 
     def forward(self, features: Tensor, regions: Tensor | None = None) -> Tensor:
         """Return the pooled last feature map, and the pooled regions of the maps before it."""
-        vectors = []
+        vectors: list[Tensor] = []
+        shares = self._masks(regions)
         for name, layer in self.features.named_children():
             features = layer(features)  # (volume, channel, depth, height, width)
             if name in self.taps:
-                if regions is None:
-                    raise ValueError("a backbone with pooled_regions needs the region map")
+                depth, height, width = features.shape[2:]
+                # From the shares of the map before: a mean of means, and much less to add up.
+                shares = functional.adaptive_avg_pool3d(shares, (depth, height, width))
                 tapped = self.activation(self.taps[name](features))
-                vectors += [region_mean(tapped, regions, region) for region in self.pooled_regions]
+                vectors.append(region_means(tapped, shares).flatten(1))
         last = self.activation(features).flatten(2)
         if self.pooling in ("average", "average_max"):
             vectors.append(last.mean(dim=2))
@@ -108,25 +110,31 @@ class DenseNet(Backbone):
             vectors.append(last.amax(dim=2))
         return torch.cat(vectors, dim=1)
 
+    def _masks(self, regions: Tensor | None) -> Tensor:
+        """Return (volume, pooled region, depth', height', width') of 0 and 1."""
+        if not self.pooled_regions:
+            return torch.empty(0)
+        if regions is None:
+            raise ValueError("a backbone with pooled_regions needs the region map")
+        masks = [region_mask(regions, region) for region in self.pooled_regions]
+        return torch.cat(masks, dim=1).float()
 
-def region_mean(features: Tensor, regions: Tensor, region: str) -> Tensor:
-    """Return the mean of a feature map over a region, 0 where the region is empty.
 
-    ``sum_v w_v f_v / sum_v w_v``, with w_v the share of cell v that the region covers.
+def region_means(features: Tensor, shares: Tensor) -> Tensor:
+    """Return the mean of a feature map over each region, 0 where a region is empty.
+
+    ``sum_v w_rv f_v / sum_v w_rv``, with w_rv the share of cell v that region r covers.
 
     Args:
         features: (volume, channel, depth, height, width).
-        regions: (volume, 1, depth', height', width') uint8 bits, finer or equal.
-        region: Name as in :func:`mtl_hcc.nn.stems.region_mask`.
+        shares: (volume, region, depth, height, width), in [0, 1].
 
     Returns:
-        (volume, channel).
+        (volume, region, channel).
     """
-    mask = region_mask(regions, region).to(features.dtype)
-    depth, height, width = features.shape[2:]
-    weight = functional.adaptive_avg_pool3d(mask, (depth, height, width)).flatten(2)
-    total = (features.flatten(2) * weight).sum(dim=2)
-    return total / weight.sum(dim=2).clamp(min=1e-6)
+    shares = shares.flatten(2).to(features.dtype)
+    total = shares @ features.flatten(2).transpose(1, 2)
+    return total / shares.sum(dim=2, keepdim=True).clamp(min=1e-6)
 
 
 class DenseNet121(DenseNet):

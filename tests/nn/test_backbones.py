@@ -9,7 +9,7 @@ from monai.networks.nets import DenseNet121 as MonaiDenseNet121
 
 import mtl_hcc.nn
 from mtl_hcc.nn import Backbone, DenseNet, DenseNet121
-from mtl_hcc.nn.backbones import region_mean
+from mtl_hcc.nn.backbones import region_means
 
 CHANNELS, EDGE = 4, 32  # five halvings leave one voxel
 EXPORTED = [
@@ -87,18 +87,17 @@ def test_densenet_121_has_the_published_depth_and_weights():
 
 def test_a_region_mean_is_the_mean_over_the_region_whatever_its_size():
     features = torch.randn(2, 3, 4, 4, 4)
-    regions = torch.zeros(2, 1, 8, 8, 8, dtype=torch.uint8)
-    regions[0, :, :2, :2, :2] = 2  # the tumor fills one cell of the coarser map
-    regions[1, :, :, :4] = 2  # and here half of the map
-    mean = region_mean(features, regions, "tumor")
-    torch.testing.assert_close(mean[0], features[0, :, 0, 0, 0])
-    torch.testing.assert_close(mean[1], features[1, :, :, :2].mean(dim=(1, 2, 3)))
+    shares = torch.zeros(2, 1, 4, 4, 4)
+    shares[0, :, 0, 0, 0] = 0.5  # half of one cell
+    shares[1, :, :, :2] = 1  # and here half of the map
+    mean = region_means(features, shares)
+    torch.testing.assert_close(mean[0, 0], features[0, :, 0, 0, 0])
+    torch.testing.assert_close(mean[1, 0], features[1, :, :, :2].mean(dim=(1, 2, 3)))
 
 
 def test_an_absent_region_gives_zeros_and_finite_gradients():
     features = torch.randn(1, 3, 4, 4, 4, requires_grad=True)
-    regions = torch.zeros(1, 1, 8, 8, 8, dtype=torch.uint8)
-    mean = region_mean(features, regions, "margin")
+    mean = region_means(features, torch.zeros(1, 2, 4, 4, 4))
     mean.sum().backward()
     assert (mean == 0).all()
     assert (features.grad == 0).all()
