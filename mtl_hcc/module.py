@@ -181,7 +181,7 @@ class MultiTaskModule(lightning.LightningModule):
         self._log("train", self.epochs["train"].monitor(means))
         self._log("weights", weights)
         if self.risk_bank is not None and self.current_epoch == 0:
-            # While the bank fills, the risk sets grow and with them the Cox losses: no rate in that.
+            # While the bank fills, the risk sets grow, and the Cox losses with them: not a rate.
             means = {
                 name: loss for name, loss in means.items() if self.heads[name].kind != "survival"
             }

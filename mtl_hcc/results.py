@@ -15,7 +15,7 @@ from mtl_hcc.data.covariates import CovariateKind
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.figures import FIGURES
 from mtl_hcc.metrics.clinical_baseline import clinical_baseline, oracle_predictions
-from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
+from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS, evaluate_predictions
 from mtl_hcc.metrics.results_table import results_table
 from mtl_hcc.training import TrainedFold
 from mtl_hcc.wandb_run import close, log_tables_and_figures
@@ -73,7 +73,16 @@ def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult, history: pd
             for name, draw in FIGURES.items()
         }
         log_tables_and_figures(logger, tables, figures)
+        logger.experiment.summary.update(_final_values(result.metrics))
         close(loggers)
+
+
+def _final_values(metrics: pd.DataFrame) -> dict[str, float]:
+    """Return the network's pooled values, named by split: ``external/concordance_harrell_os``."""
+    rows = metrics[(metrics["model"] == NETWORK) & (metrics["center"] == ALL_CENTERS)]
+    rows = rows.dropna(subset=["value"])
+    names = rows["split"] + "/" + rows["metric"] + "_" + rows["task"]
+    return dict(zip(names, rows["value"].astype(float), strict=True))
 
 
 def reference_predictions(

@@ -54,6 +54,8 @@ class CohortDataModule(LightningDataModule):
         phase_dropout: In training, chance that a patient loses one phase.
         workers: Processes that load patients; 0 loads in the training process.
         preparation_workers: Processes that prepare patients; -1 for all cores.
+        preparation_backend: A joblib backend to prepare on, e.g. ``dask`` or ``ray`` for a cluster
+            that this process is connected to; local processes when it is not given.
         cache: Keep the arrays in memory once read. With ``workers`` the operating system's cache
             of the files does that, shared by all processes.
         seed: Seed of batches and augmentation, 0 or more.
@@ -78,6 +80,7 @@ class CohortDataModule(LightningDataModule):
         phase_dropout: float = 0.0,
         workers: int = 0,
         preparation_workers: int = -1,
+        preparation_backend: str | None = None,
         cache: bool = True,
         seed: int = 0,
         fold: int = 0,
@@ -88,6 +91,7 @@ class CohortDataModule(LightningDataModule):
         self.store_root, self.cohort = Path(store), cohort
         self.source, self.phantom = source, phantom or PhantomSettings()
         self.preparation, self.preparation_workers = preparation, preparation_workers
+        self.preparation_backend = preparation_backend
         self.split, self.fold, self.endpoints = split, fold, endpoints
         self.covariates = covariates or {}
         self.batch_size, self.rounds, self.workers = batch_size, rounds, workers
@@ -158,6 +162,7 @@ class CohortDataModule(LightningDataModule):
             self.preparation,
             self.store_root,
             workers=self.preparation_workers,
+            backend=self.preparation_backend,
         )
         keep_splits(self.split, self._read_table()[0], self.store_root / "splits.csv")
 

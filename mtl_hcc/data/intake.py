@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pandas as pd
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.cohorts.source import CohortSource
-from mtl_hcc.errors import CohortError
+from mtl_hcc.errors import CohortError, ConfigError
 from mtl_hcc.imaging.preparation import Preparation
 
 SOURCE_FILE = "source.json"
@@ -21,6 +22,7 @@ def renew_store(
     store: Path,
     *,
     workers: int,
+    backend: str | None = None,
 ) -> bool:
     """Bring the store up to date with the cohort, and return whether anything was read.
 
@@ -34,6 +36,10 @@ def renew_store(
         preparation: How images are prepared; None for a table without images.
         store: Folder of the prepared store.
         workers: Processes that prepare patients; -1 for all cores.
+        backend: joblib backend; None for local processes.
+
+    Raises:
+        ConfigError: joblib knows no such backend.
     """
     settings = _settings(cohort, source, preparation)
     known = _read_source_file(store)
@@ -56,9 +62,35 @@ def renew_store(
     else:
         from mtl_hcc.data.prepare_store import prepare_store
 
-        prepare_store(read, preparation, store, workers=workers, progress=True)
+        with on_backend(backend):
+            prepare_store(read, preparation, store, workers=workers, progress=True)
     write_bytes(store / SOURCE_FILE, json.dumps(now, indent=1).encode())
     return True
+
+
+def on_backend(backend: str | None) -> AbstractContextManager[object]:
+    """Return the context in which joblib runs on a backend.
+
+    Args:
+        backend: Its name; None changes nothing.
+
+    Raises:
+        ConfigError: joblib knows no such backend.
+    """
+    if backend is None:
+        return nullcontext()
+    import joblib
+
+    try:
+        context: AbstractContextManager[object] = joblib.parallel_config(backend=backend)
+    except (ValueError, ImportError) as error:
+        raise ConfigError(
+            f"no joblib backend {backend!r} ({error})",
+            where="data.preparation_backend",
+            remedy="Install and register it first (dask: pip install 'dask[distributed]'), or "
+            "leave the setting out.",
+        ) from error
+    return context
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

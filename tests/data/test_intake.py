@@ -1,12 +1,13 @@
 import os
 
+import joblib
 import pandas as pd
 import pytest
 from outcome_tables import outcome_table
 
 from mtl_hcc.cohorts.clinical_table import ClinicalTable
-from mtl_hcc.data.intake import read_table, renew_store, write_table
-from mtl_hcc.errors import CohortError
+from mtl_hcc.data.intake import on_backend, read_table, renew_store, write_table
+from mtl_hcc.errors import CohortError, ConfigError
 
 
 def renew(path, store, **settings):
@@ -55,3 +56,10 @@ def test_a_store_made_half_is_made_again(tmp_path):
     renew(path, store)
     (store / "patients.csv").unlink()
     assert renew(path, store)
+
+
+def test_a_backend_of_joblib_can_be_named_and_a_wrong_one_says_so():
+    with on_backend("threading"):
+        assert type(joblib.Parallel(n_jobs=2)._backend).__name__ == "ThreadingBackend"
+    with pytest.raises(ConfigError, match="data.preparation_backend.*'nowhere'"):
+        on_backend("nowhere")
