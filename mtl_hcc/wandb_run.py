@@ -1,5 +1,6 @@
 """The W&B side of a run: nothing leaves the machine unless asked for."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ def wandb_logger(
     """
     if config.wandb == "disabled":
         return []
+    if config.wandb == "offline":
+        # Before the import, or W&B still prints about its own settings.
+        os.environ.setdefault("WANDB_SILENT", "true")
     import wandb
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,8 @@ from rich.markup import escape
 
 from mtl_hcc.imaging.store import PreparedStore
 
+TUMOR_CUT = 0.95
+"""Share of the tumor inside the field of view below which somebody should look."""
 LOW_OVERLAP = 0.7
 """Dice of the liver between phases below which breathing or a wrong map is likely."""
 _SHOWN = 10
@@ -19,7 +21,7 @@ def warnings(manifest: pd.DataFrame) -> list[str]:
         overlap, inside = row.get("liver_overlap"), row.get("tumor_inside_share")
         if pd.notna(overlap) and overlap < LOW_OVERLAP:
             lines.append(f"{who}: the livers of two phases overlap by a Dice of only {overlap:.2f}")
-        if pd.notna(inside) and inside < 1:
+        if pd.notna(inside) and inside < TUMOR_CUT:
             lines.append(f"{who}: {1 - inside:.0%} of the tumor lies outside the field of view")
         for column, text in _REMARKS.items():
             if isinstance(row.get(column), str) and row[column]:
