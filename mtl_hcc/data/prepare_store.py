@@ -11,7 +11,7 @@ from typing import Any
 import joblib
 import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from mtl_hcc.atomic import remove_leftovers, write_bytes
 from mtl_hcc.errors import CohortError, MtlHccError, StoreError
