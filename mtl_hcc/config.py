@@ -1,6 +1,7 @@
 """The parser: read, check and save a config, and rebuild the parts from one."""
 
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from importlib.metadata import version
@@ -71,11 +72,19 @@ def read_config(parser: ArgumentParser, arguments: Sequence[str] | None = None) 
     Raises:
         ConfigError: naming the key or flag, and the closest known one.
     """
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        config: Namespace = parser.parse_args(arguments)
+        config: Namespace = parser.parse_args(given)
     except ArgumentError as error:
-        raise _explain(parser, str(error)) from error
+        raise _explain(parser, str(error), where=_config_files(given)) from error
     return config
+
+
+def _config_files(arguments: Sequence[str]) -> str:
+    """Return the files that ``--config`` names: a YAML error tells the line, not the file."""
+    joined = [part.removeprefix("--config=") for part in arguments if part.startswith("--config=")]
+    pairs = zip(arguments, arguments[1:], strict=False)
+    return ", ".join([value for flag, value in pairs if flag == "--config"] + joined)
 
 
 def config_from_dict(parser: ArgumentParser, values: Mapping[str, Any]) -> Namespace:
@@ -120,10 +129,14 @@ def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
     return parts
 
 
-def _explain(parser: ArgumentParser, message: str) -> ConfigError:
+def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> ConfigError:
     """Name the unknown key and the closest one that exists."""
     close = suggestions(parser, message)
     remedy = f"Did you mean {' or '.join(close)}? " if close else ""
+    if "arguments are required" in message and not where:
+        remedy = "Start from a config: --config configs/ct_mtl.yaml. "
     return ConfigError(
-        message.strip(), remedy=f"{remedy}See --help for all settings, --print_config for these."
+        message.strip(),
+        where=where,
+        remedy=f"{remedy}See --help for all settings, --print_config for these.",
     )
