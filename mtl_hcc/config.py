@@ -1,5 +1,6 @@
 """The parser: read, check and save a config, and rebuild the parts from one."""
 
+import itertools
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -83,7 +84,7 @@ def read_config(parser: ArgumentParser, arguments: Sequence[str] | None = None) 
 def _config_files(arguments: Sequence[str]) -> str:
     """Return the files that ``--config`` names: a YAML error tells the line, not the file."""
     joined = [part.removeprefix("--config=") for part in arguments if part.startswith("--config=")]
-    pairs = zip(arguments, arguments[1:], strict=False)
+    pairs = itertools.pairwise(arguments)
     return ", ".join([value for flag, value in pairs if flag == "--config"] + joined)
 
 
