@@ -24,7 +24,7 @@ class HistoryLogger(Logger):
         self.path = path
         self.rows: dict[int, dict[str, float]] = {}
         if resume and path.is_file():
-            for row in pd.read_csv(path).to_dict("records"):
+            for row in pd.read_csv(path, float_precision="round_trip").to_dict("records"):
                 self.rows[int(row["epoch"])] = {str(name): value for name, value in row.items()}
 
     @property
