@@ -1,12 +1,16 @@
-"""What all tests share: where the openly licensed real data lie, and a quiet W&B."""
+"""What all tests share: where the openly licensed real data lie, a finished run, a quiet W&B."""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-# Before torch is imported: threads that wait for each other make tiny networks thirty times slower
-# where tests run side by side.
+if TYPE_CHECKING:
+    from tiny_runs import PhantomRun
+
+# Before NumPy or torch is imported: threads that wait for each other make tiny arrays and networks
+# thirty times slower where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
@@ -18,6 +22,21 @@ def shared_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"real data not found at {root}; set MTL_HCC_DATA to run this test")
     return root
+
+
+@pytest.fixture(scope="session")
+def phantom_run(tmp_path_factory: pytest.TempPathFactory) -> "PhantomRun":
+    """Return a finished run of ``configs/ct_mtl.yaml`` on a tiny phantom; not to be changed."""
+    from tiny_runs import BRIEF, PHANTOM, PhantomRun, call, ct_flags
+
+    from mtl_hcc import fit  # it loads torch, which few tests need
+
+    folder = tmp_path_factory.mktemp("phantom")
+    flags = ["--data.phantom.patients", PHANTOM]
+    done = call(fit.main, *ct_flags(folder), *BRIEF, *flags)
+    assert done.code == 0, done.err
+    (cohort,) = (folder / "store").glob("phantom-*")
+    return PhantomRun(folder / "run", folder / "store", cohort, done.out)
 
 
 @pytest.fixture(autouse=True)
