@@ -33,6 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_bytes(output, predictions.to_csv(index=False).encode())
     patients = predictions["patient_id"].nunique()
     print(f"{patients} patients, {predictions['task'].nunique()} tasks: {output}")
+    survival = predictions.filter(like="survival_")
+    if Path(settings.checkpoint).is_file() and survival.isna().all(axis=None):
+        print(
+            "No survival probabilities: a training checkpoint has no baseline hazard. The run "
+            "folder of a finished training has it in model/."
+        )
     print(f"Next: python -m mtl_hcc.evaluate --predictions {output} --output {output.parent}")
 
 
