@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m mtl_hcc.evaluate",
         description="Metrics with 95% intervals by split and center; several models are compared.",
+        epilog="Example: python -m mtl_hcc.evaluate --predictions a.csv b.csv --output results",
         allow_abbrev=False,
     )
     made.add_argument(

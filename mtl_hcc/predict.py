@@ -19,6 +19,7 @@ from mtl_hcc.training import batches
 
 DESCRIPTION = """Predict MVI, OS and RFS of a cohort with a trained model.
 
+  python -m mtl_hcc.predict --checkpoint runs/ct_mtl --cohort PATH --output predictions.csv
 The cohort is prepared as the model was trained; its labels may be absent. Writes one row per
 patient and task: log hazard and survival probabilities at 1, 2, 3 and 5 years, or the
 probability of MVI."""
