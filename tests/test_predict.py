@@ -1,4 +1,4 @@
-"""A trained model on a cohort: the same numbers again, by every way in, with or without outcomes."""
+"""A trained model on a cohort: the same numbers by every way in, with or without outcomes."""
 
 import dataclasses
 from pathlib import Path
