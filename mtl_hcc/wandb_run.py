@@ -1,6 +1,5 @@
 """The W&B side of a run: nothing leaves the machine unless asked for."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,12 @@ def wandb_logger(
     """
     if config.wandb == "disabled":
         return []
-    if config.wandb == "offline":
-        # Before the import, or W&B still prints about its own settings.
-        os.environ.setdefault("WANDB_SILENT", "true")
     import wandb
 
     folder.mkdir(parents=True, exist_ok=True)
     name = Path(config.run).name
     logger = WandbLogger(
-        name=f"{name}-{part}",
+        name=name if part == name else f"{name}-{part}",
         group=name,
         save_dir=folder,
         project=config.wandb_project,
@@ -40,6 +36,8 @@ def wandb_logger(
         config=plain,
         settings=wandb.Settings(silent=config.wandb == "offline", console="off"),
     )
+    # Lightning 2.6 passes anonymous=None on, which W&B 0.31 answers with a warning to the user.
+    logger._wandb_init.pop("anonymous", None)
     return [logger]
 
 
