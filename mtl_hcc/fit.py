@@ -11,7 +11,9 @@ from rich.console import Console
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.config import build_parser, config_text, instantiate, plain_config, read_config
+from mtl_hcc.data.split_file import read_splits
 from mtl_hcc.entry_point import report_errors
+from mtl_hcc.errors import ConfigError
 from mtl_hcc.results import evaluate_run, show_in_wandb
 from mtl_hcc.training import TrainedFold, train_fold
 from mtl_hcc.wandb_run import close, wandb_logger
@@ -39,14 +41,22 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
         config: The parsed config.
     """
     run = Path(config.run)
+    if config.data.fold:
+        raise ConfigError(
+            f"data.fold is {config.data.fold}",
+            where="data.fold",
+            expected="0: each fold of data.split is trained in turn",
+            remedy="Leave it out.",
+        )
     if getattr(rank_zero_only, "rank", 0) == 0:
         if config.ckpt_path is None:
             keep_earlier_run(run)
         write_bytes(run / "config.yaml", config_text(plain_config(parser, config)).encode())
         instantiate(parser, config).data.prepare_data()
-    folds = getattr(config.data.split.get("init_args", {}), "folds", 1)
+    numbers = sorted(read_splits(Path(config.data.store) / "splits.csv")["fold"].unique())
+    folds = len(numbers)
     finished: list[TrainedFold] = []
-    for number in range(folds):
+    for number in map(int, numbers):
         folder = run / f"fold_{number}" if folds > 1 else run
         fold = train_fold(parser, config, folder, fold=number)
         if fold is not None:
@@ -66,7 +76,7 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
         if (run / name).exists():
             console.print(f"  {run / name}", highlight=False)
     console.print(
-        f"Next: python -m mtl_hcc.predict --checkpoint {run if folds == 1 else run / 'fold_0'} "
+        f"Next: python -m mtl_hcc.predict --checkpoint {run if folds == 1 else folder} "
         "--cohort PATH --output predictions.csv",
         highlight=False,
         soft_wrap=True,
@@ -80,8 +90,9 @@ def keep_earlier_run(run: Path) -> None:
     Args:
         run: The run folder; ``run_1``, ``run_2``, ... get the earlier runs.
     """
-    if not (run / "config.yaml").exists():
-        return
+    left = [path for name in ("checkpoints", "history.csv", "fold_*") for path in run.glob(name)]
+    if not left:
+        return  # of a start that failed before training there is nothing to keep
     number = 1
     while (aside := run.with_name(f"{run.name}_{number}")).exists():
         number += 1

@@ -122,8 +122,8 @@ def _oracle(folds: Sequence[TrainedFold]) -> pd.DataFrame:
 
 def _splits(folds: Sequence[TrainedFold]) -> pd.DataFrame:
     parts = [
-        fold.datamodule.splits.rename("split").reset_index().assign(fold=number)
-        for number, fold in enumerate(folds)
+        fold.datamodule.splits.rename("split").reset_index().assign(fold=fold.datamodule.fold)
+        for fold in folds
     ]
     return pd.concat(parts, ignore_index=True)
 

@@ -338,6 +338,25 @@ def test_each_patient_of_the_clinical_run_is_tested_in_exactly_one_fold(clinical
     assert test.loc[test["metric"] == "auc", "n"].tolist() == [labeled, labeled]
 
 
+def test_the_folds_of_a_split_file_are_all_trained_under_their_own_numbers(clinical_run, tmp_path):
+    splits = pd.read_csv(clinical_run / "store" / "splits.csv", comment="#")
+    splits = splits[splits["fold"] > 0]
+    splits.to_csv(tmp_path / "mine.csv", index=False)
+    flags = [*clinical_flags(clinical_run), "--run", str(tmp_path / "run")]
+    place = flags.index("--data.split.folds")
+    flags[place : place + 2] = ["--data.split", "SplitFile", "--data.split.path"]
+    flags.insert(place + 3, str(tmp_path / "mine.csv"))
+    done = call(fit.main, *flags, "--data.store", tmp_path / "store")
+    assert done.code == 0, done.err
+    assert {path.name for path in (tmp_path / "run").glob("fold_*")} == {"fold_1", "fold_2"}
+    keys = ["patient_id", "fold"]
+    expected = splits.set_index(keys)["split"].sort_index()
+    for name in ("predictions.csv", "baselines.csv"):
+        rows = pd.read_csv(tmp_path / "run" / name)
+        found = rows[rows["task"] == "mvi"].set_index(keys)["split"].sort_index()
+        pd.testing.assert_series_equal(found, expected)
+
+
 def test_a_k_fold_run_killed_between_folds_goes_on_where_it_stopped(clinical_run, monkeypatch):
     real = fit.train_fold
     trained: list[int] = []
