@@ -142,7 +142,9 @@ def _read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             raise CheckpointError(
                 f"no {name} in the folder",
                 where=str(folder),
-                remedy="Name a run folder whose training has ended, or its model/ folder.",
+                remedy=f"The run has several folds: name one of them, e.g. {folder / 'fold_0'}."
+                if (folder / "fold_0").is_dir()
+                else "Name a run folder whose training has ended, or its model/ folder.",
             )
     try:
         weights: dict[str, Tensor] = load_file(folder / WEIGHTS)

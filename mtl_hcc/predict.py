@@ -55,6 +55,7 @@ def predict(settings: Namespace) -> pd.DataFrame:
     config.data.cohort = settings.cohort
     config.data.store = settings.store or str(Path(settings.output).with_suffix("")) + "_prepared"
     config.data.batch_size = settings.batch_size
+    config.data.fold = 0  # whichever fold the model was trained on
     datamodule: CohortDataModule = instantiate(parser, config).data
     if settings.cohort is not None:  # the phantom keeps its splits: some of it was trained on
         datamodule.split = SingleSplit(name=settings.split)
