@@ -148,6 +148,13 @@ class CohortDataModule(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Make the phantom if there is no cohort, renew the store, keep the splits (rank 0)."""
+        if self.cohort is None and self.preparation is None:
+            raise ConfigError(
+                "no cohort given, and without data.preparation no images are used",
+                where="data.cohort",
+                expected="the clinical table: the phantom stands in for a cohort with images only",
+                remedy="Set --data.cohort PATH.",
+            )
         if self.cohort is None:
             from mtl_hcc.cohorts.phantom.write import write_phantom
 
