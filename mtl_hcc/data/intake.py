@@ -59,6 +59,11 @@ def renew_store(
     if preparation is None:
         write_table(read.table, store / "patients.csv")
         write_bytes(store / "quarantine.csv", read.quarantine.to_csv(index=False).encode())
+        if len(read.quarantine):
+            from mtl_hcc.data.quality_report import left_out, print_quarantine
+
+            print(f"Read {len(read.table)} patients, left out {left_out(read.quarantine)}: {store}")
+            print_quarantine(read.quarantine)
     else:
         from mtl_hcc.data.prepare_store import prepare_store
 

@@ -44,14 +44,34 @@ def print_report(store: PreparedStore, *, kept: int, console: Console | None = N
         console: Where to print.
     """
     console = console or Console()
-    left_out = store.quarantine
     console.print(
         f"Prepared {len(store) - kept} patients, kept {kept} from before, "
-        f"left out {left_out['patient_id'].nunique()}: [bold]{escape(str(store.root))}[/bold]",
+        f"left out {left_out(store.quarantine)}: [bold]{escape(str(store.root))}[/bold]",
         highlight=False,
     )
-    _print_some(console, [f"{r.patient_id}: {r.reason}" for r in left_out.itertuples()])
+    print_quarantine(store.quarantine, console=console)
     _print_some(console, warnings(store.manifest))
+
+
+def left_out(quarantine: pd.DataFrame) -> int:
+    """Return how many patients are left out; of some, only a label or a value was emptied.
+
+    Args:
+        quarantine: ``patient_id, step, reason``.
+    """
+    gone = ~quarantine["reason"].astype(str).str.startswith("kept: ")
+    return int(quarantine.loc[gone, "patient_id"].nunique())
+
+
+def print_quarantine(quarantine: pd.DataFrame, *, console: Console | None = None) -> None:
+    """Print the reasons, one line each.
+
+    Args:
+        quarantine: ``patient_id, step, reason``.
+        console: Where to print.
+    """
+    lines = [f"{row.patient_id}: {row.reason}" for row in quarantine.itertuples()]
+    _print_some(console or Console(), lines)
 
 
 def _print_some(console: Console, lines: list[str]) -> None:
