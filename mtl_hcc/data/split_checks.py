@@ -47,7 +47,9 @@ def _check_events(members: pd.DataFrame, endpoint: str, *, split: str, fold: int
     labelled = int(members[target_columns([endpoint])].notna().all(axis=1).sum())
     raise SplitError(
         f"no event of {endpoint} among the {labelled} patients with a label in split {split} "
-        f"({len(members)} patients): every patient is censored",
+        f"({len(members)} patients): every patient is censored"
+        if labelled
+        else f"none of the {len(members)} patients in split {split} has a label of {endpoint}",
         where=f"column {endpoint}_event, fold {fold}",
         remedy="Check that 1 means that the event occurred; take fewer folds or another seed in "
         f"data.split; or take {endpoint!r} out of data.endpoints and the heads.",
