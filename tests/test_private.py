@@ -1,0 +1,130 @@
+"""Nothing of a patient but the patient_id leaves the images, and nothing leaves the machine."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pydicom
+import pytest
+from tiny_runs import BRIEF, PHANTOM, call, copy_cohort, ct_flags
+
+from mtl_hcc import prepare
+from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
+
+pytestmark = pytest.mark.xdist_group("phantom run")
+
+SECRETS = {
+    "PatientName": "Doe^Secretive",
+    "PatientBirthDate": "19470813",
+    "OtherPatientIDs": "HOSPITAL-99881",
+    "PatientAddress": "Privet Drive",
+    "ReferringPhysicianName": "Quackenbush",
+    "InstitutionName": "Saint Elsewhere",
+    "AccessionNumber": "ACC776655",
+    "StudyDate": "20110203",
+}
+
+
+def files_with(folder: Path, secrets: list[str]) -> list[str]:
+    """Return ``file: secret`` for each file below the folder that holds one of the texts."""
+    found = []
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            content = path.read_bytes() + path.name.encode()
+            found += [f"{path}: {secret}" for secret in secrets if secret.encode() in content]
+    return found
+
+
+def test_names_and_dates_of_dicom_files_reach_neither_files_nor_output(
+    phantom_run, tmp_path, capfd
+):
+    copy_cohort(phantom_run.cohort, tmp_path / "cohort", patients=["I-001", "I-002"]).to_csv(
+        tmp_path / "cohort" / "patients.csv", index=False
+    )
+    tree = write_dicom_cohort(tmp_path / "cohort", tmp_path / "dicom", progress=False)
+    for number, path in enumerate(sorted(tree.rglob("*.dcm"))):
+        data = pydicom.dcmread(path)
+        for name, value in SECRETS.items():
+            setattr(data, name, value)
+        data.save_as(path)
+        if number == 7:  # one patient also fails, which is reported
+            path.write_bytes(path.read_bytes()[:700])
+    texts = [part for value in SECRETS.values() for part in value.split("^")]
+    assert files_with(tree, texts), "the test would notice"
+    flags = [*ct_flags(tmp_path), "--data.cohort", tree, "--data.source", "DicomTree"]
+    done = call(prepare.main, *flags, "--data.source.output", tmp_path / "nifti")
+    assert done.code == 0, done.err
+    assert "left out 1" in done.out
+    captured = capfd.readouterr()
+    for text in texts:
+        assert text not in done.out + done.err + captured.out + captured.err
+    assert files_with(tmp_path / "store", texts) == []
+    assert files_with(tmp_path / "nifti", texts) == []
+
+
+GUARDED_FIT = """
+import socket, sys
+real = socket.socket.connect
+def connect(self, address):
+    host = address[0] if isinstance(address, tuple) else "local"
+    if host not in ("local", "127.0.0.1", "localhost", "::1"):
+        raise SystemExit(f"connect to {address}")
+    return real(self, address)
+socket.socket.connect = connect
+socket.getaddrinfo = lambda *where, **more: sys.exit(f"look up {where}")
+from mtl_hcc.fit import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_run_with_the_default_settings_reaches_nobody(phantom_run, tmp_path):
+    """W&B's own process is watched by a proxy that all its requests would have to pass."""
+    callers: list[bytes] = []
+    proxy = socket.create_server(("127.0.0.1", 0))
+
+    def listen() -> None:
+        while True:
+            try:
+                caller, _ = proxy.accept()
+            except OSError:
+                return
+            with caller:
+                caller.settimeout(1)
+                callers.append(caller.recv(200))
+
+    threading.Thread(target=listen, daemon=True).start()
+    address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("WANDB_")
+    }
+    environment |= dict.fromkeys(
+        ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), address
+    )
+    environment |= {"NO_PROXY": "", "no_proxy": "", "HOME": str(tmp_path)}
+    flags = [*ct_flags(phantom_run.run.parent), *BRIEF, "--run", str(tmp_path / "run")]
+    command = [sys.executable, "-c", GUARDED_FIT, *flags, "--data.phantom.patients", PHANTOM]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment, timeout=120
+        )
+    finally:
+        proxy.close()
+    assert done.returncode == 0, done.stderr
+    assert callers == []
+    assert list((tmp_path / "run" / "wandb").glob("offline-run-*"))
+    assert "wandb" not in done.stderr.lower()
+
+
+def test_the_files_of_a_run_hold_no_more_of_a_patient_than_the_contract_says(phantom_run):
+    """Only ``patient_id`` names a patient, in predictions; clinical columns stay in the store."""
+    table = (phantom_run.cohort / "patients.csv").read_text().splitlines()
+    afp = [line.split(",")[table[0].split(",").index("afp_ng_ml")] for line in table[1:]]
+    distinct = [value for value in afp if len(value) >= 5]
+    assert len(distinct) > 5
+    texts = [f",{value}," for value in distinct] + [f'"{value}"' for value in distinct]
+    assert files_with(phantom_run.run, texts) == []
+    assert files_with(phantom_run.cohort, texts), "the test would notice"
+    assert files_with(phantom_run.run, [str(phantom_run.cohort / "images")]) == []
