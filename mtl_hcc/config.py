@@ -2,6 +2,7 @@
 
 import itertools
 import platform
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -16,6 +17,7 @@ from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.misspelling import suggestions
 from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.nn import Concatenate
 from mtl_hcc.settings import FitSettings
 
 # What `fit` itself hands to the trainer.
@@ -126,8 +128,51 @@ def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
     try:
         parts: Namespace = parser.instantiate(config)
     except ValueError as error:
-        raise ConfigError(str(error), where="config", remedy="Correct the settings.") from error
+        found = _plain_reason(str(error))
+        raise ConfigError(found, where="config", remedy="Correct the settings.") from error
+    _check_parts(parts.model, parts.data)
     return parts
+
+
+def _check_parts(model: MultiTaskModule, data: CohortDataModule) -> None:
+    """Raise :class:`ConfigError` when the data do not give what the model needs."""
+    for name, head in model.heads.items():
+        if absent := [column for column in head.columns if column not in data.target_names]:
+            raise ConfigError(
+                f"head '{name}' needs {', '.join(absent)}, which data.endpoints does not give",
+                where="model.heads, data.endpoints",
+                expected=f"one head or more for {', '.join(data.endpoints)} only",
+                remedy="Add the endpoint to data.endpoints, or remove the head.",
+            )
+    image = model.network.image
+    if image is not None and not data.phases:
+        raise ConfigError(
+            "the model has a backbone, but no images are prepared",
+            where="model.backbone, data.preparation",
+            remedy="Set data.preparation, or remove model.stem, backbone and aggregator.",
+        )
+    if (model.network.clinical is None) != (not data.covariates):
+        raise ConfigError(
+            "only one of model.clinical and data.covariates is set",
+            where="model.clinical, data.covariates",
+            expected="covariates and the encoder that takes them, or neither",
+            remedy="Set the other one too, or remove this one.",
+        )
+    if image is not None and isinstance(image.aggregator, Concatenate):
+        made_for = len(image.aggregator.missing)
+        if made_for != len(data.phases):
+            raise ConfigError(
+                f"the aggregator is made for {made_for} phases, but {len(data.phases)} are "
+                f"prepared: {', '.join(data.phases)}",
+                where="model.aggregator, data.preparation.phases",
+                remedy=f"Set model.aggregator.init_args.phases to {len(data.phases)}.",
+            )
+
+
+def _plain_reason(message: str) -> str:
+    """Return what was wrong, without the parser's own words about the types it tried."""
+    reasons = re.findall(r"^ *- (?!Expected a <class)(.+)$", message, flags=re.MULTILINE)
+    return " ".join(reasons) or message
 
 
 def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> ConfigError:
