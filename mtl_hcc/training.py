@@ -1,6 +1,7 @@
 """Training of one fold: from config to trained module and its predictions."""
 
 import logging
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pandas as pd
 import pytorch_lightning as lightning
 import torch
 from jsonargparse import ArgumentParser, Namespace
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import WandbLogger
 from rich.progress import track
@@ -20,7 +22,7 @@ from mtl_hcc.batch import PatientBatch
 from mtl_hcc.checkpoint import check_fits, export_model, read_checkpoint
 from mtl_hcc.config import instantiate, plain_config
 from mtl_hcc.data.datamodule import CohortDataModule
-from mtl_hcc.errors import CheckpointError
+from mtl_hcc.errors import CheckpointError, ConfigError
 from mtl_hcc.history import HistoryLogger
 from mtl_hcc.module import MultiTaskModule
 from mtl_hcc.prediction_table import fit_baselines, predict_patients, prediction_rows
@@ -117,15 +119,24 @@ def train_fold(
     callbacks: list[Callback] = [EpochTime(), stop, best, last]
     if settings.get("enable_progress_bar") is not False:
         callbacks.append(RichProgressBar())
-    trainer = lightning.Trainer(
-        **settings,
-        logger=[history, *wandb],
-        callbacks=callbacks,
-        default_root_dir=folder,
-        use_distributed_sampler=False,  # the data module deals patients to ranks
-    )
+    try:
+        trainer = lightning.Trainer(
+            **settings,
+            logger=[history, *wandb],
+            callbacks=callbacks,
+            default_root_dir=folder,
+            use_distributed_sampler=False,  # the data module deals patients to ranks
+        )
+    except (MisconfigurationException, ValueError) as error:
+        found = str(error).rstrip("!.")
+        raise ConfigError(found, where="trainer", remedy="Correct the setting.") from error
     # Of a fold that had ended this only restores the state, unless the settings let it go on.
-    trainer.fit(module, datamodule, ckpt_path=ckpt_path, weights_only=True)
+    try:
+        trainer.fit(module, datamodule, ckpt_path=ckpt_path, weights_only=True)
+    except SystemExit:  # so Lightning ends a run after Ctrl-C
+        if trainer.interrupted and trainer.global_rank == 0:
+            print(f"Stopped. To go on: --run {config.run} --ckpt_path last", file=sys.stderr)
+        raise
     if trainer.global_rank != 0:
         return None
     module.load_state_dict(read_checkpoint(folder / "checkpoints" / "best.ckpt")["state_dict"])
