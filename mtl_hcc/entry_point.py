@@ -1,5 +1,6 @@
 """How an entry point ends: an error that the user can mend is a message, not a traceback."""
 
+import errno
 import functools
 import sys
 from collections.abc import Callable
@@ -9,6 +10,11 @@ from mtl_hcc.errors import MtlHccError
 
 P = ParamSpec("P")
 
+_PLACES = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG),
+)
+"""What the system says when a folder cannot be used as asked."""
 USER_ERROR = 2
 """Exit code when the input or the settings must be mended (argparse uses the same)."""
 
@@ -32,6 +38,15 @@ def report_errors(main: Callable[P, int | None]) -> Callable[P, int]:
             return main(*args, **kwargs) or 0
         except MtlHccError as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            return USER_ERROR
+        except OSError as error:
+            if error.errno not in _PLACES:
+                raise
+            print(
+                f"{type(error).__name__}: {error.filename}: {error.strerror}. "
+                "Name another folder, or mend this one.",
+                file=sys.stderr,
+            )
             return USER_ERROR
 
     return reporting
