@@ -43,7 +43,7 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk  # noqa: N813
 import torch
-from tiny_runs import CONFIGS, Finished, call, copy_cohort, ct_flags
+from tiny_runs import BRIEF, CONFIGS, PHANTOM, QUIET, Finished, call, copy_cohort, ct_flags
 from tiny_training import cohort_table, tiny_config
 
 from mtl_hcc import atomic, fit, predict, prepare
@@ -383,6 +383,47 @@ def test_a_misspelt_key_of_the_yaml_is_named_with_the_right_one(tmp_path):
     (tmp_path / "mine.yaml").write_text(text.replace("weight_decay:", "weight_decoy:"))
     done = call(fit.main, "--config", tmp_path / "mine.yaml")
     assert_refused(done, "weight_decoy", "Did you mean model.weight_decay")
+
+
+@pytest.mark.parametrize(
+    ("flags", "parts"),
+    [
+        (
+            ["--data.preparation.phases", "[arterial, portal_venous]"],
+            ["made for 3 phases", "2 are prepared", "aggregator.init_args.phases to 2"],
+        ),
+        (
+            ["--data.endpoints", "[os, rfs]"],
+            ["head 'mvi' needs mvi", "Add the endpoint to data.endpoints"],
+        ),
+        (["--data.preparation", "null"], ["no images are prepared", "Set data.preparation"]),
+        (["--data.covariates", "{age_years: linear}"], ["model.clinical", "data.covariates"]),
+        (["--data.preparation.spacing_mm", "-1"], ["spacing_mm is -1.0", "0.1 to 20 mm"]),
+        (["--data.preparation.phases", "[arteriel]"], ["arteriel", "one of arterial, delayed"]),
+        (["--data.phantom.patients", "{X: 3}"], ["PhantomSettings.patients", "'X'"]),
+        (["--trainer.strategy", "nothing"], ["trainer: ", "nothing"]),
+        (["--trainer.precision", "64-half"], ["precision", "64-half"]),
+        (["--data.store", str(Path(__file__) / "store")], ["test_bad_input.py", "folder"]),
+    ],
+    ids=[
+        "phases of the aggregator",
+        "head without endpoint",
+        "backbone without images",
+        "covariates without encoder",
+        "spacing",
+        "phase",
+        "center",
+        "strategy",
+        "precision",
+        "store inside a file",
+    ],
+)
+def test_settings_of_images_that_do_not_fit_are_one_message(phantom_run, tmp_path, flags, parts):
+    places = ct_flags(phantom_run.run.parent)
+    whole = [*places, "--data.phantom.patients", PHANTOM, *BRIEF, *QUIET]
+    done = call(fit.main, *whole, "--run", tmp_path / "run", *flags)
+    assert_refused(done, *parts)
+    assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 def test_a_config_without_images_and_without_table_makes_no_phantom(tmp_path, monkeypatch):
