@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from mtl_hcc.metrics.comparisons import compare_models
     from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
     from mtl_hcc.metrics.predictions import read_predictions
-    from mtl_hcc.metrics.results_table import results_table
+    from mtl_hcc.metrics.results_table import print_results, results_table
     from mtl_hcc.metrics.thresholds import parse_threshold
 
     console = Console()
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if metrics["model"].nunique() > 1:
         comparisons = compare_models(predictions, **settings)
         written.append(write_table(comparisons, arguments.output / "comparisons.csv"))
-    console.print(results_table(metrics))
+    print_results(results_table(metrics))
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True)
     if metrics["model"].nunique() == 1:

@@ -1,6 +1,5 @@
 """`python -m mtl_hcc.fit`: train, predict, evaluate, and say where everything is."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mtl_hcc.config import build_parser, config_text, instantiate, plain_config,
 from mtl_hcc.data.split_file import read_splits
 from mtl_hcc.entry_point import report_errors
 from mtl_hcc.errors import ConfigError
+from mtl_hcc.metrics.results_table import print_results
 from mtl_hcc.results import evaluate_run, show_in_wandb
 from mtl_hcc.training import TrainedFold, train_fold
 from mtl_hcc.wandb_run import close, wandb_logger
@@ -65,16 +65,15 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
             close(fold.wandb)
     if not finished:
         return None
-    # Into a file or a pipe nothing says how wide the table may be.
-    console = Console(width=None if sys.stdout.isatty() else 130)
+    console = Console()
     result = evaluate_run(config, finished, run)
     plain = plain_config(parser, config)
     wandb = finished[0].wandb if folds == 1 else wandb_logger(config, run, plain, part="results")
     show_in_wandb(wandb, result, finished[0].history)
-    console.print(result.table)
+    print_results(result.table)
     for name in ("metrics.csv", "predictions.csv", "history.csv", "config.yaml", "checkpoints"):
         if (run / name).exists():
-            console.print(f"  {run / name}", highlight=False)
+            console.print(f"  {run / name}", highlight=False, soft_wrap=True)
     console.print(
         f"Next: python -m mtl_hcc.predict --checkpoint {run if folds == 1 else folder} "
         "--cohort PATH --output predictions.csv",

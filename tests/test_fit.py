@@ -202,7 +202,7 @@ def test_w_and_b_files_of_an_offline_run_are_in_the_run_folder(phantom_run):
 def test_a_run_ends_with_its_table_its_paths_and_the_next_command(phantom_run):
     printed, run = phantom_run.printed, phantom_run.run
     assert "making a phantom" in printed
-    for head in ("network", "tumor size", "AFP", "oracle", "n / events"):
+    for head in ("network", "tumor", "size", "AFP", "oracle", "n / events"):
         assert head in printed
     for row in ("OS C-index", "RFS C-index", "MVI AUC", "MVI F1"):
         assert sum(row in line for line in printed.splitlines()) == 3, "one for each split"

@@ -26,17 +26,34 @@ def results_table(metrics: pd.DataFrame, *, models: Sequence[str] | None = None)
         models: Order of the columns; the first is shown with its interval, n and events, the others
             (clinical baselines, oracle) with their value. Default: order of appearance.
     """
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     header, rows = _cells(metrics, models)
-    table = Table(title="Results (95% interval)")
+    # Few lines and narrow headings: a number must not be cut in a terminal of 80 columns.
+    table = Table(title="Results (95% interval)", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for number, name in enumerate(header):
-        table.add_column(name, justify="left" if number < 2 else "right", no_wrap=number < 3)
+        heading = name if number < 4 else name.replace(" ", "\n")
+        table.add_column(heading, justify="left" if number < 2 else "right", no_wrap=True)
     for previous, row in zip([None, *rows], rows, strict=False):
         if previous is not None and previous[0] != row[0]:
             table.add_section()
         table.add_row(*row)
     return table
+
+
+def print_results(table: "Table") -> None:
+    """Print a table as wide as it needs: no number is ever cut, whatever the terminal.
+
+    Args:
+        table: From :func:`results_table`.
+    """
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console, endless = Console(), Console(width=1000)
+    needed = Measurement.get(endless, endless.options, table).maximum
+    Console(width=max(console.width, needed)).print(table)
 
 
 def results_markdown(metrics: pd.DataFrame, *, models: Sequence[str] | None = None) -> str:

@@ -3,9 +3,10 @@ import io
 import pandas as pd
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
-from mtl_hcc.metrics.results_table import results_markdown, results_table
+from mtl_hcc.metrics.results_table import print_results, results_markdown, results_table
 
 
 @pytest.fixture
@@ -40,3 +41,11 @@ def test_the_printed_table_fits_and_can_put_another_model_first(metrics):
     text = console.export_text()
     assert "OS C-index" in text
     assert text.index("tumor size") < text.index("network")
+
+
+def test_no_number_is_cut_in_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    table = Table("model", "value", padding=(0, 1, 0, 0))
+    table.add_row("a long name of a model", "0.123 (0.101-0.145)" * 3)
+    print_results(table)
+    assert "0.123 (0.101-0.145)" * 3 in capsys.readouterr().out
