@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import signal
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from sksurv.metrics import concordance_index_censored
 from tiny_runs import BRIEF, CONFIGS, PHANTOM, QUIET, call, copy_cohort, ct_flags
 from tiny_training import write_clinical_cohort
 
-from mtl_hcc import evaluate, fit
+from mtl_hcc import evaluate, fit, predict
 from mtl_hcc.config import build_parser, config_from_dict, plain_config
+from mtl_hcc.module import MultiTaskModule
 
 pytestmark = pytest.mark.xdist_group("phantom run")
 
@@ -336,6 +338,36 @@ def test_each_patient_of_the_clinical_run_is_tested_in_exactly_one_fold(clinical
     test = metrics[(metrics["split"] == "test") & (metrics["center"] == "all")]
     labeled = pd.read_csv(clinical_run / "cohort.csv")["mvi"].notna().sum()
     assert test.loc[test["metric"] == "auc", "n"].tolist() == [labeled, labeled]
+
+
+def test_a_model_of_any_fold_predicts_and_a_run_of_folds_asks_which(clinical_run, tmp_path):
+    flags = ["--cohort", clinical_run / "cohort.csv", "--output", tmp_path / "out.csv"]
+    done = call(predict.main, "--checkpoint", clinical_run / "run" / "fold_2", *flags)
+    assert done.code == 0, done.err
+    everybody = pd.read_csv(clinical_run / "run" / "predictions.csv")
+    expected = everybody[everybody["fold"] == 2].set_index(["patient_id", "task"])
+    found = pd.read_csv(tmp_path / "out.csv").set_index(["patient_id", "task"])
+    same = ["risk", "probability"]
+    pd.testing.assert_frame_equal(found.loc[expected.index, same], expected[same], rtol=1e-5)
+    refused = call(predict.main, "--checkpoint", clinical_run / "run", *flags)
+    assert refused.code == 2
+    assert f"name one of them, e.g. {clinical_run / 'run' / 'fold_0'}" in refused.err
+
+
+def test_after_ctrl_c_a_run_says_how_to_go_on(clinical_run, monkeypatch, capsys):
+    def interrupted(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MultiTaskModule, "training_step", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            fit.main(clinical_flags(clinical_run, "stopped"))
+    finally:  # Lightning turns it off while it ends a run
+        signal.signal(signal.SIGINT, before)
+    assert ended.value.code == 1
+    run = clinical_run / "stopped"
+    assert f"Stopped. To go on: --run {run} --ckpt_path last" in capsys.readouterr().err
 
 
 def test_the_folds_of_a_split_file_are_all_trained_under_their_own_numbers(clinical_run, tmp_path):
