@@ -1,15 +1,10 @@
-"""Nothing of a patient but the patient_id leaves the images, and nothing leaves the machine."""
+"""Nothing of a patient but the patient_id leaves the images (see test_lone_process.py as well)."""
 
-import os
-import socket
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pydicom
 import pytest
-from tiny_runs import BRIEF, PHANTOM, call, copy_cohort, ct_flags
+from tiny_runs import call, copy_cohort, ct_flags
 
 from mtl_hcc import prepare
 from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
@@ -63,59 +58,6 @@ def test_names_and_dates_of_dicom_files_reach_neither_files_nor_output(
         assert text not in done.out + done.err + captured.out + captured.err
     assert files_with(tmp_path / "store", texts) == []
     assert files_with(tmp_path / "nifti", texts) == []
-
-
-GUARDED_FIT = """
-import socket, sys
-real = socket.socket.connect
-def connect(self, address):
-    host = address[0] if isinstance(address, tuple) else "local"
-    if host not in ("local", "127.0.0.1", "localhost", "::1"):
-        raise SystemExit(f"connect to {address}")
-    return real(self, address)
-socket.socket.connect = connect
-socket.getaddrinfo = lambda *where, **more: sys.exit(f"look up {where}")
-from mtl_hcc.fit import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def test_a_run_with_the_default_settings_reaches_nobody(phantom_run, tmp_path):
-    """W&B's own process is watched by a proxy that all its requests would have to pass."""
-    callers: list[bytes] = []
-    proxy = socket.create_server(("127.0.0.1", 0))
-
-    def listen() -> None:
-        while True:
-            try:
-                caller, _ = proxy.accept()
-            except OSError:
-                return
-            with caller:
-                caller.settimeout(1)
-                callers.append(caller.recv(200))
-
-    threading.Thread(target=listen, daemon=True).start()
-    address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("WANDB_")
-    }
-    environment |= dict.fromkeys(
-        ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), address
-    )
-    environment |= {"NO_PROXY": "", "no_proxy": "", "HOME": str(tmp_path)}
-    flags = [*ct_flags(phantom_run.run.parent), *BRIEF, "--run", str(tmp_path / "run")]
-    command = [sys.executable, "-c", GUARDED_FIT, *flags, "--data.phantom.patients", PHANTOM]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, timeout=120
-        )
-    finally:
-        proxy.close()
-    assert done.returncode == 0, done.stderr
-    assert callers == []
-    assert list((tmp_path / "run" / "wandb").glob("offline-run-*"))
-    assert "wandb" not in done.stderr.lower()
 
 
 def test_the_files_of_a_run_hold_no_more_of_a_patient_than_the_contract_says(phantom_run):
