@@ -2,7 +2,6 @@
 
 from mtl_hcc.cohorts.clinical_table import ClinicalTable
 from mtl_hcc.cohorts.dicom import DicomTree
-from mtl_hcc.cohorts.endpoint_checks import check_endpoints
 from mtl_hcc.cohorts.hcc_tace_seg import HccTaceSeg
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.cohorts.patient_table import check_patient_table, read_patient_table
@@ -16,7 +15,6 @@ __all__ = [
     "HccTaceSeg",
     "NiftiFolder",
     "TcgaLihc",
-    "check_endpoints",
     "check_patient_table",
     "read_patient_table",
 ]

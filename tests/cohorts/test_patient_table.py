@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mtl_hcc.cohorts import check_endpoints, read_patient_table
+from mtl_hcc.cohorts import read_patient_table
 from mtl_hcc.errors import TableError
 
 Write = Callable[..., Path]
@@ -330,45 +330,6 @@ def test_unnamed_empty_columns_of_spreadsheets_are_dropped(tmp_path: Path) -> No
     table, quarantine = read_patient_table(path)
     assert quarantine.empty
     assert list(table) == ["center", "mvi"]
-
-
-# What training asks of a table.
-def endpoints(**columns: list[float]) -> pd.DataFrame:
-    return pd.DataFrame(columns, index=pd.Index(["A", "B"], name="patient_id"))
-
-
-def test_a_table_with_events_and_classes_passes() -> None:
-    table = endpoints(os_days=[3, 4], os_event=[1, 0], mvi=[1, 0])
-    check_endpoints(table, endpoints=["os"], classes=["mvi"])
-
-
-def test_every_patient_censored_is_an_error_only_if_the_endpoint_is_used() -> None:
-    table = endpoints(os_days=[3, 4], os_event=[0, 0], mvi=[1, 0])
-    check_endpoints(table, classes=["mvi"])
-    with pytest.raises(TableError, match=r"p.csv, column os_event: every one of the 2 labeled"):
-        check_endpoints(table, endpoints=["os"], where="p.csv")
-
-
-def test_one_class_only_is_an_error() -> None:
-    table = endpoints(mvi=[1, 1])
-    with pytest.raises(TableError, match=r"column mvi: all 2 labeled patients have mvi 1.*two cl"):
-        check_endpoints(table, classes=["mvi"])
-
-
-def test_no_label_at_all_is_an_error() -> None:
-    table = endpoints(os_days=[NAN, NAN], os_event=[NAN, NAN], mvi=[NAN, NAN])
-    with pytest.raises(TableError, match="column os_event: no patient has a label"):
-        check_endpoints(table, endpoints=["os"])
-    with pytest.raises(TableError, match="column mvi: no patient has a label"):
-        check_endpoints(table, classes=["mvi"])
-
-
-def test_a_missing_endpoint_column_is_named_with_those_that_exist() -> None:
-    table = endpoints(os_days=[3, 4], os_event=[0, 1], mv1=[1, 0])
-    with pytest.raises(TableError, match=r"no column 'rfs_days'.*os_days, os_event, mv1"):
-        check_endpoints(table, endpoints=["rfs"])
-    with pytest.raises(TableError, match=r"no column 'mvi'.*Did you mean mv1\?"):
-        check_endpoints(table, classes=["mvi"])
 
 
 # Mapping columns and then reading is reading the contract's table.
