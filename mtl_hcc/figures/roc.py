@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtl_hcc.figures.canvas import empty_figure, in_split_order, note, plain_axes, split_color
-from mtl_hcc.metrics.classification import auc
+from mtl_hcc.metrics.classification.class_statistics import auc
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.statistic import FloatArray
 

@@ -1,16 +1,18 @@
 """Which of two models is better on the same patients: DeLong for AUC, else paired bootstrap."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts, two_sided_p
-from mtl_hcc.metrics.delong import delong_difference
-from mtl_hcc.metrics.predictions import TaskKind, check_predictions, task_kind, with_outcome
+from mtl_hcc.metrics.classification.delong import delong_difference
+from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.statistic import Counts, NotComputableError, point_value
-from mtl_hcc.metrics.task_metrics import METRICS, TaskMetric, task_metrics
-from mtl_hcc.metrics.thresholds import Threshold, with_threshold
+from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows
+from mtl_hcc.metrics.task_metrics import METRICS, task_metrics
+from mtl_hcc.metrics.thresholds import TRAIN, Threshold, with_threshold
 
 COMPARISON_COLUMNS = [
     "split",
@@ -49,40 +51,53 @@ def compare_models(
     """
     table = with_threshold(check_predictions(predictions), threshold)
     records: list[dict[str, object]] = []
+    of_train = table[table["split"] == TRAIN]
     for (split, task), rows in table.groupby(["split", "task"], sort=False):
         models = {str(model): of_model for model, of_model in rows.groupby("model", sort=False)}
         kinds = {model: task_kind(of_model) for model, of_model in models.items()}
         for a, b in combinations(models, 2):
             place = {"split": split, "task": task, "model_a": a, "model_b": b}
-            pair = _compare(models[a], models[b], kinds[a], kinds[b], bootstraps, seed)
+            train = of_train[of_train["task"] == task]
+            samples = [
+                TaskRows(
+                    with_outcome(models[name], kinds[name]),
+                    with_outcome(train[train["model"] == name], kinds[name]),
+                    kinds[name],
+                )
+                for name in (a, b)
+            ]
+            pair = _compare(samples[0], samples[1], bootstraps, seed)
             records += [{**place, **record} for record in pair]
     return pd.DataFrame(records, columns=COMPARISON_COLUMNS)
 
 
 def _compare(
-    rows_a: pd.DataFrame,
-    rows_b: pd.DataFrame,
-    kind_a: TaskKind,
-    kind_b: TaskKind,
-    bootstraps: int,
-    seed: int,
+    sample_a: TaskRows, sample_b: TaskRows, bootstraps: int, seed: int
 ) -> list[dict[str, object]]:
     """Compare two models on one split of one task."""
-    if kind_a != kind_b:
-        reason = f"one model predicts this task as {kind_a}, the other as {kind_b}"
-        return [{"metric": name, "method": reason} for name in METRICS[kind_a]]
-    a, b, dropped = _common(with_outcome(rows_a, kind_a), with_outcome(rows_b, kind_a))
+    kind = sample_a.kind
+    if kind != sample_b.kind:
+        reason = f"one model predicts this task as {kind}, the other as {sample_b.kind}"
+        return [{"metric": name, "method": reason} for name in METRICS[kind]]
+    a, b, dropped = _common(sample_a.rows, sample_b.rows)
     said = f"{a['patient_id'].nunique()} common patients, {dropped} dropped"
     differs = (a[OUTCOMES].fillna(-1) != b[OUTCOMES].fillna(-1)).any(axis=1)
     if differs.any():
         first = a.loc[differs, "patient_id"].iloc[0]
         reason = f"outcomes differ between the models, first for patient {first}"
-        return [{"metric": name, "method": reason} for name in METRICS[kind_a]]
+        return [{"metric": name, "method": reason} for name in METRICS[kind]]
     counts = resample_counts(a["patient_id"], bootstraps=bootstraps, seed=seed)
     once = not a["patient_id"].duplicated().any()
+    metrics_b = {
+        (metric.name, metric.horizon_days): metric
+        for metric in task_metrics(replace(sample_b, rows=b))
+    }
     records = []
-    for of_a, of_b in zip(task_metrics(a, kind_a), task_metrics(b, kind_a), strict=True):
-        record = _delong(a, b) if of_a.name == "auc" and kind_a == "binary" and once else None
+    for of_a in task_metrics(replace(sample_a, rows=a)):
+        of_b = metrics_b.get((of_a.name, of_a.horizon_days))
+        if of_b is None:
+            continue
+        record = _delong(a, b) if of_a.name == "auc" and kind == "binary" and once else None
         record = record or _paired_bootstrap(of_a, of_b, counts)
         records.append({"metric": of_a.name, **record, "method": f"{record['method']}; {said}"})
     return records

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
-from mtl_hcc.metrics.predictions import TaskKind, check_predictions, task_kind, with_outcome
+from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.statistic import Counts, point_value
-from mtl_hcc.metrics.task_metrics import TaskMetric, task_metrics
-from mtl_hcc.metrics.thresholds import Threshold, with_threshold
+from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows
+from mtl_hcc.metrics.task_metrics import task_metrics
+from mtl_hcc.metrics.thresholds import TRAIN, Threshold, with_threshold
 
 METRIC_COLUMNS = [
     "model",
@@ -56,17 +57,19 @@ def evaluate_predictions(
 
     table = with_threshold(check_predictions(predictions), threshold)
     blocks = [
-        ({"model": model, "split": split, "center": center, "task": task}, rows, kind)
+        (
+            {"model": model, "split": split, "center": center, "task": task},
+            TaskRows(with_outcome(rows, kind), train, kind),
+        )
         for (model, task), of_task in table.groupby(["model", "task"], sort=False)
         for kind in [task_kind(of_task)]
+        for train in [with_outcome(of_task[of_task["split"] == TRAIN], kind)]
         for split, of_split in of_task.groupby("split", sort=False)
         for center, rows in _by_center(of_split)
     ]
     records: list[dict[str, object]] = []
-    for place, rows, kind in track(
-        blocks, "Computing metrics", transient=True, disable=not progress
-    ):
-        records += [{**place, **record} for record in _block(rows, kind, bootstraps, seed)]
+    for place, sample in track(blocks, "Computing metrics", transient=True, disable=not progress):
+        records += [{**place, **record} for record in _block(sample, bootstraps, seed)]
     metrics = pd.DataFrame(records, columns=METRIC_COLUMNS)
     numbers = ["horizon_days", "value", "ci_low", "ci_high"]
     metrics[numbers] = metrics[numbers].astype(float)
@@ -79,18 +82,15 @@ def _by_center(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(ALL_CENTERS, rows), *(single if len(single) > 1 else [])]
 
 
-def _block(
-    rows: pd.DataFrame, kind: TaskKind, bootstraps: int, seed: int
-) -> list[dict[str, object]]:
+def _block(sample: TaskRows, bootstraps: int, seed: int) -> list[dict[str, object]]:
     """Compute the metrics of one task on one block of rows."""
-    known = with_outcome(rows, kind)
-    patients = known.drop_duplicates("patient_id")
+    patients = sample.rows.drop_duplicates("patient_id")
     events = float("nan")
-    if kind != "multiclass":
-        events = patients["event" if kind == "survival" else "label"].sum()
-    counts = resample_counts(known["patient_id"], bootstraps=bootstraps, seed=seed)
+    if sample.kind != "multiclass":
+        events = patients["event" if sample.kind == "survival" else "label"].sum()
+    counts = resample_counts(sample.rows["patient_id"], bootstraps=bootstraps, seed=seed)
     size = {"n": len(patients), "events": events}
-    return [{**_record(metric, counts, seed), **size} for metric in task_metrics(known, kind)]
+    return [{**_record(metric, counts, seed), **size} for metric in task_metrics(sample)]
 
 
 def _record(metric: TaskMetric, counts: Counts, seed: int) -> dict[str, object]:

@@ -5,7 +5,7 @@ from typing import Literal
 import pandas as pd
 
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.metrics.classification import youden_threshold
+from mtl_hcc.metrics.classification.class_statistics import youden_threshold
 from mtl_hcc.metrics.statistic import NotComputableError
 
 Threshold = float | Literal["youden"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts, two_sided_p
-from mtl_hcc.metrics.concordance import concordance_statistic
+from mtl_hcc.metrics.survival.concordance import concordance_statistic
 
 
 def test_every_resample_has_as_many_patients_as_the_sample_and_the_rows_of_one_go_together():

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from mtl_hcc.metrics.classification.delong import delong_difference
 from mtl_hcc.metrics.comparisons import COMPARISON_COLUMNS, compare_models
-from mtl_hcc.metrics.delong import delong_difference
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 
 

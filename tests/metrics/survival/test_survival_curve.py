@@ -7,9 +7,9 @@ from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
 
 from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival_curve import logrank_p, number_at_risk, survival_curve
+from mtl_hcc.metrics.survival.survival_curve import logrank_p, number_at_risk, survival_curve
 
-ORACLES = Path(__file__).parents[1] / "oracles"
+ORACLES = Path(__file__).parents[2] / "oracles"
 
 
 @pytest.fixture(scope="module")

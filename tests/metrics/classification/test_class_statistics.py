@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.classification import (
+from mtl_hcc.metrics.classification.class_statistics import (
     auc,
     binary_statistics,
     multiclass_statistics,

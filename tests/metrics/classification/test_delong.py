@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata
 
-from mtl_hcc.metrics.delong import (
+from mtl_hcc.metrics.classification.delong import (
     delong_covariance,
     delong_difference,
     delong_interval,
@@ -13,7 +13,7 @@ from mtl_hcc.metrics.delong import (
 )
 from mtl_hcc.metrics.statistic import NotComputableError
 
-ORACLES = Path(__file__).parents[1] / "oracles"
+ORACLES = Path(__file__).parents[2] / "oracles"
 
 FOLDER = ORACLES / "classification"
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from sksurv.metrics import concordance_index_censored
 
 from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.concordance import concordance_harrell, concordance_statistic
 from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.survival.concordance import concordance_harrell, concordance_statistic
 
-ORACLES = Path(__file__).parents[1] / "oracles"
+ORACLES = Path(__file__).parents[2] / "oracles"
 
 patients = st.lists(
     st.tuples(
@@ -61,7 +61,7 @@ def test_blocks_of_pairs_add_up(monkeypatch):
     rng = np.random.default_rng(2)
     risk, time, event = rng.normal(size=80), rng.integers(1, 99, 80), rng.random(80) < 0.6
     whole = concordance_harrell(risk, time, event)
-    monkeypatch.setattr("mtl_hcc.metrics.concordance.PAIRS_AT_ONCE", 200)
+    monkeypatch.setattr("mtl_hcc.metrics.survival.concordance.PAIRS_AT_ONCE", 200)
     assert concordance_harrell(risk, time, event) == whole
 
 

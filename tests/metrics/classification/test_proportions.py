@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from mtl_hcc.metrics.proportions import wilson_interval
+from mtl_hcc.metrics.classification.proportions import wilson_interval
 
-ORACLES = Path(__file__).parents[1] / "oracles"
+ORACLES = Path(__file__).parents[2] / "oracles"
 
 
 @pytest.mark.parametrize(("hits", "number"), [(8, 10), (0, 7), (33, 33), (101, 240)])

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.concordance import concordance_statistic
 from mtl_hcc.metrics.statistic import (
     BoolArray,
     Counts,
@@ -14,6 +13,7 @@ from mtl_hcc.metrics.statistic import (
     Statistic,
     point_value,
 )
+from mtl_hcc.metrics.survival.concordance import concordance_statistic
 
 PROPORTIONS: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     # metric: cells of (tp, fp, tn, fn) in the numerator, and in the denominator

@@ -1,0 +1,1 @@
+"""How well predicted probabilities agree with the classes that were found."""

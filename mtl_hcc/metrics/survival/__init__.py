@@ -1,0 +1,1 @@
+"""How well predicted risks agree with the times that were observed, censoring included."""
