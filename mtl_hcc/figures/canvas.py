@@ -52,3 +52,14 @@ def in_split_order(splits: "list[str]") -> list[str]:
 def split_color(split: str, place: int) -> str:
     """Return the color of a split; an unknown one takes the palette's color at ``place``."""
     return SPLIT_COLORS.get(split, OKABE_ITO[place % len(OKABE_ITO)])
+
+
+def describe(figure: "Figure", caption: str) -> "Figure":
+    """Give a figure its caption: what it shows, n, events, and what was fitted where."""
+    figure.set_label(caption)
+    return figure
+
+
+def caption_of(figure: "Figure") -> str:
+    """Return a figure's caption, empty when it has none."""
+    return str(figure.get_label() or "")

@@ -1,0 +1,1 @@
+"""What each part of a design is worth: variants trained on the same folds."""

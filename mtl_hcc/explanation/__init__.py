@@ -1,0 +1,1 @@
+"""Where the network looks, and what it needs: activation maps and occlusion."""

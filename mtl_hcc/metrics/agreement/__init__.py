@@ -1,0 +1,1 @@
+"""How well two readers agree: masks, measurements, categories."""

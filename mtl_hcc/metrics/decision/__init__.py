@@ -1,0 +1,1 @@
+"""Would acting on the predictions do more good than harm?"""
