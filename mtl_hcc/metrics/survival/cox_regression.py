@@ -1,0 +1,145 @@
+"""Which variables go with earlier events? Cox regression on one or on several of them."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.survival.proportional_hazards import proportional_hazards_p
+
+COLUMNS = ["hazard_ratio", "ci_low", "ci_high", "p", "ph_p"]
+SEPARATED = 20.0
+"""A standard error this many times the effect of one standard deviation means that the likelihood
+has no maximum: a hazard ratio runs off to zero or infinity."""
+
+
+def cox_regression(
+    table: pd.DataFrame, time: str, event: str, covariates: Sequence[str]
+) -> pd.DataFrame:
+    """Fit a Cox model (lifelines, Efron's ties, no penalty) to the patients with complete cells.
+
+    A covariate of text or categories becomes one term per level, named ``<column> <level>``,
+    against the first level (in the order of the categories, else of the alphabet).
+
+    Args:
+        table: One row per patient.
+        time: Column of days.
+        event: Column of 1 = occurred, 0 = censored.
+        covariates: One column: univariate; several: multivariate.
+
+    Returns:
+        Indexed by ``term``: ``hazard_ratio`` per unit of the column, its Wald interval ``ci_low,
+        ci_high`` (95%) and ``p``, and ``ph_p``, the p of proportional hazards
+        (:func:`~mtl_hcc.metrics.survival.proportional_hazards.proportional_hazards_p`; empty with
+        fewer than two event times). ``attrs``: ``n``, ``events``, ``dropped`` (patients with an
+        empty cell) and ``ph_global_p``.
+
+    Raises:
+        NotComputableError: No complete patient, no event, a term that does not vary or repeats
+            others, or a likelihood without a maximum; the message names the term.
+
+    Example:
+        >>> table = pd.DataFrame({"days": [5, 8, 9, 12], "event": [1, 1, 1, 0], "x": [2, 1, 3, 1]})
+        >>> cox_regression(table, "days", "event", ["x"])["hazard_ratio"].round(3).to_dict()
+        {'x': 1.247}
+    """
+    complete = table[[time, event, *covariates]].dropna()
+    terms = _terms(complete[list(covariates)])
+    events = int(complete[event].sum())
+    _refuse(terms, events)
+    center, spread = terms.mean(), terms.std(ddof=0)
+    scaled = (terms - center) / spread
+    beta, error = _fit(scaled, complete[time], complete[event])
+    from scipy.stats import norm
+
+    half = norm.ppf(0.975) * error
+    found = pd.DataFrame(
+        {
+            "hazard_ratio": np.exp(beta / spread),
+            "ci_low": np.exp((beta - half) / spread),
+            "ci_high": np.exp((beta + half) / spread),
+            "p": 2 * norm.sf(np.abs(beta / error)),
+        },
+        index=pd.Index(terms.columns, name="term"),
+    )
+    try:
+        found["ph_p"], together = proportional_hazards_p(
+            scaled, complete[time], complete[event], beta
+        )
+    except (NotComputableError, np.linalg.LinAlgError):
+        found["ph_p"], together = np.nan, float("nan")
+    found.attrs = {
+        "n": len(complete),
+        "events": events,
+        "dropped": len(table) - len(complete),
+        "ph_global_p": together,
+    }
+    return found[COLUMNS]
+
+
+def _terms(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers of each covariate; levels become columns of 0 and 1."""
+    parts = []
+    for column in cells:
+        values = cells[column]
+        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+            parts.append(values.astype(float).to_frame())
+            continue
+        levels = values.astype("category").cat.remove_unused_categories().cat.categories
+        parts.append(
+            pd.DataFrame(
+                {f"{column} {level}": (values == level).astype(float) for level in levels[1:]},
+                index=cells.index,
+            )
+        )
+        if len(levels) == 1:
+            raise NotComputableError(f"{column} has one value only")
+    return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=cells.index)
+
+
+def _refuse(terms: pd.DataFrame, events: int) -> None:
+    """Refuse what has no estimate, with the reason."""
+    if terms.empty:
+        raise NotComputableError(
+            "no covariate" if len(terms) else "no patient without an empty cell"
+        )
+    if events == 0:
+        raise NotComputableError("no event")
+    for column in terms:
+        if terms[column].nunique() < 2:
+            raise NotComputableError(f"{column} has one value only")
+    scaled = ((terms - terms.mean()) / terms.std(ddof=0)).to_numpy()
+    rank = 0
+    for number, column in enumerate(terms, start=1):
+        if np.linalg.matrix_rank(scaled[:, :number], tol=1e-6 * np.sqrt(len(scaled))) == rank:
+            raise NotComputableError(f"{column} is a combination of the other terms (collinear)")
+        rank += 1
+
+
+def _fit(
+    scaled: pd.DataFrame, time: "pd.Series[float]", event: "pd.Series[float]"
+) -> tuple[FloatArray, FloatArray]:
+    """Return coefficients and standard errors (term,) of standardized terms."""
+    from lifelines import CoxPHFitter
+    from lifelines.exceptions import ConvergenceError
+
+    numbered = scaled.set_axis([f"x{place}" for place in range(scaled.shape[1])], axis=1)
+    data = numbered.assign(time=time.astype(float), event=event.astype(float))
+    model = CoxPHFitter()
+    try:
+        with warnings.catch_warnings():
+            # What these warn of (separation, low variance) is judged below by the outcome.
+            warnings.simplefilter("ignore")
+            model.fit(data, "time", "event")
+    except (ConvergenceError, np.linalg.LinAlgError, ValueError) as error:
+        raise NotComputableError("the Cox model does not converge") from error
+    beta, errors = model.params_.to_numpy(), model.standard_errors_.to_numpy()
+    wrong = ~np.isfinite(beta) | ~np.isfinite(errors) | (errors > SEPARATED)
+    if wrong.any():
+        term = scaled.columns[int(np.argmax(wrong))]
+        raise NotComputableError(
+            f"the hazard ratio of {term} has no finite estimate (its values separate the events)"
+        )
+    return beta, errors
