@@ -4,9 +4,15 @@ from collections.abc import Callable
 
 import pandas as pd
 
-TABLES: dict[str, Callable[..., pd.DataFrame]] = {}
+from mtl_hcc.tables.table_one import table_one_by_center, table_one_by_mvi
+
+TABLES: dict[str, Callable[..., pd.DataFrame]] = {
+    "table_one_by_center": table_one_by_center,
+    "table_one_by_mvi": table_one_by_mvi,
+}
 """Name to table. Arguments are named after the tables that they need: ``predictions``,
 ``patients``, ``metrics``, ``comparisons``. A table's ``attrs["caption"]`` says n, events and what
-was fitted where."""
+was fitted where. Columns whose name begins with a capital are for print, the others hold the
+numbers behind them."""
 
 __all__ = ["TABLES"]

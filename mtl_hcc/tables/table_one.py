@@ -1,0 +1,224 @@
+"""Who the patients are: Table 1 by center (or split) and by MVI, made by the library tableone."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from mtl_hcc.metrics.survival.survival_curve import survival_curve
+from mtl_hcc.tables.clinical_columns import (
+    SURVIVAL,
+    ClinicalColumns,
+    clinical_columns,
+    level_cells,
+    levels,
+    says_mvi,
+)
+from mtl_hcc.tables.column_names import readable_name
+
+MOST_GROUPS = 8
+"""More groups than this do not fit side by side."""
+NO_CLINICAL = "The cohort's table has no clinical column"
+GROUP = "group"
+
+
+def table_one_by_center(patients: pd.DataFrame) -> pd.DataFrame:
+    """Return Table 1 by center; by split where there is one center, or where centers are too many.
+
+    Args:
+        patients: The cohort's table.
+
+    Returns:
+        ``Characteristic, Level, Missing, Overall``, a column per group, ``P-value`` and ``Largest
+        SMD`` (the largest absolute standardized mean difference of any two groups).
+    """
+    centers = _count(patients, "center")
+    for column in ("center", "split"):
+        number = _count(patients, column)
+        if 2 <= number <= MOST_GROUPS:
+            said = f"by {column}"
+            return _table_one(patients, patients[column].map(str, na_action="ignore"), said)
+    many = f"; {centers} centers are too many to stand side by side" if centers > 1 else ""
+    return _table_one(patients, None, f"of all patients{many}")
+
+
+def table_one_by_mvi(patients: pd.DataFrame) -> pd.DataFrame:
+    """Return Table 1 by microvascular invasion, of the patients in whom it is known.
+
+    Args: see :func:`table_one_by_center`.
+    """
+    if _count(patients, "mvi") < 2:
+        return _empty("No Table 1 by MVI: it is not known of two groups of patients.")
+    known = patients.loc[patients["mvi"].notna(), [not says_mvi(str(name)) for name in patients]]
+    group = patients["mvi"].dropna().map({0: "MVI absent", 1: "MVI present"})
+    unknown = len(patients) - len(known)
+    left = f"; {unknown} patients without a known MVI are left out" if unknown else ""
+    return _table_one(known, group, f"by microvascular invasion (MVI){left}", mvi_row=False)
+
+
+def _table_one(
+    patients: pd.DataFrame, group: "pd.Series[str] | None", said: str, *, mvi_row: bool = True
+) -> pd.DataFrame:
+    columns = clinical_columns(patients)
+    groups = [] if group is None else sorted(group.dropna().unique())
+    parts = [_sizes(group, len(patients))]
+    if columns.all:
+        parts.append(_summaries(patients, columns, group, groups))
+    parts += _outcomes(patients, group, groups, mvi_row=mvi_row)
+    head = ["Characteristic", "Level", "Missing", "Overall", *groups]
+    table = pd.concat(parts, ignore_index=True)
+    tests = [name for name in ("P-value", "Largest SMD") if name in table]
+    table = table.reindex(columns=[*head, *tests]).fillna("")
+    table.attrs["caption"] = _caption(columns, said, tested=bool(tests))
+    return table
+
+
+def _caption(columns: ClinicalColumns, said: str, *, tested: bool) -> str:
+    parts = [f"Table 1 {said}."]
+    if not columns.all:
+        parts.append(f"{NO_CLINICAL}.")
+    else:
+        parts.append(
+            "Numbers: mean (SD), or median [quartiles] where skewed; categories: n (% of the known)"
+            "; Missing: number of empty cells."
+        )
+    if tested:
+        parts.append(
+            "P-values: t test or analysis of variance, Kruskal-Wallis test where skewed, "
+            "chi-squared or Fisher's exact test for categories (* an expected count is below 5), "
+            "without correction for the number of tests. SMD: standardized mean difference (of "
+            "means, also where skewed), the largest of any two groups."
+        )
+    parts.append("Follow-up: median by reverse Kaplan-Meier.")
+    return " ".join([*parts, columns.said()]).strip()
+
+
+def _summaries(
+    patients: pd.DataFrame,
+    columns: ClinicalColumns,
+    group: "pd.Series[str] | None",
+    groups: list[str],
+) -> pd.DataFrame:
+    """Return the rows that tableone makes, in our columns."""
+    data = patients[list(columns.all)].copy()
+    order: dict[str, list[str]] = {}
+    for column in columns.categories:
+        order[column] = levels(data[column])
+        data[column] = level_cells(data[column])
+    coded = {name: f"g{place}" for place, name in enumerate(groups)}
+    if group is not None:  # a center may be called Test or Overall, as columns of tableone are
+        data[GROUP] = group.map(coded)
+    made = _tableone(data, columns, order, grouped=group is not None)
+    made.columns = made.columns.get_level_values(-1)
+    made.index.names = ["column", "Level"]
+    table = made.reset_index().query("column != 'n'").copy()
+    table["Missing"] = table["column"].map(patients.isna().sum().astype(str))
+    if group is not None:
+        _add_tests(table)
+    # A flag's row "no" follows from "yes"; what concerns the whole column stands in its first row.
+    flags = [column for column, named in order.items() if named == ["no", "yes"]]
+    table = table[~(table["column"].isin(flags) & (table["Level"] == "no"))]
+    repeats = table["column"].duplicated()
+    table["Characteristic"] = table["column"].map(readable_name)
+    once = table.columns.intersection(["Characteristic", "Missing", "P-value", "Largest SMD"])
+    table[once] = table[once].mask(repeats, "")
+    return table.rename(columns={code: name for name, code in coded.items()})
+
+
+def _add_tests(table: pd.DataFrame) -> None:
+    """Add P-value and largest SMD, the same in all rows of a column."""
+    pairs = [name for name in table if str(name).startswith("SMD (")]
+    numbers = table[pairs].replace("<0.001", 0).apply(pd.to_numeric, errors="coerce").abs()
+    largest = numbers.max(axis=1).groupby(table["column"]).transform("max")
+    table["Largest SMD"] = largest.map(lambda smd: "" if np.isnan(smd) else f"{smd:.2f}")
+    uncertain = table["Test"].astype(str).str.contains("expected count")
+    p = table["P-Value"].astype(str).replace("nan", "") + np.where(uncertain, "*", "")
+    table["P-value"] = p.groupby(table["column"]).transform("max")
+
+
+def _tableone(
+    data: pd.DataFrame, columns: ClinicalColumns, order: dict[str, list[str]], *, grouped: bool
+) -> pd.DataFrame:
+    """Call the library; its import alone costs a second."""
+    from tableone import TableOne
+
+    with warnings.catch_warnings():
+        # tableone 0.9 divides by zero in the SMD of a level that a group lacks (shown as nan), and
+        # sets texts into columns of numbers; neither changes what is shown.
+        warnings.simplefilter("ignore")
+        made = TableOne(
+            data,
+            columns=list(columns.all),
+            categorical=list(columns.categories),
+            nonnormal=list(columns.skewed),
+            groupby=GROUP if grouped else None,
+            order=order,
+            include_null=False,  # percentages of the known; empty cells have their own column
+            pval=grouped,
+            smd=grouped,
+            htest_name=grouped,
+            label_suffix=False,
+        )
+    table: pd.DataFrame = made.tableone.copy()
+    return table
+
+
+def _sizes(group: "pd.Series[str] | None", number: int) -> pd.DataFrame:
+    """Return the row of the numbers of patients."""
+    counted = {} if group is None else group.value_counts().astype(str).to_dict()
+    return pd.DataFrame([{"Characteristic": "Patients", "Overall": str(number), **counted}])
+
+
+def _outcomes(
+    patients: pd.DataFrame,
+    group: "pd.Series[str] | None",
+    groups: list[str],
+    *,
+    mvi_row: bool,
+) -> list[pd.DataFrame]:
+    """Return rows of events and follow-up, without p: follow-up differs between groups."""
+    members = {"Overall": patients, **{name: patients[group == name] for name in groups}}
+    rows = []
+    if mvi_row and _count(patients, "mvi"):
+        cells = {name: _share(inside["mvi"]) for name, inside in members.items()}
+        missing = str(int(patients["mvi"].isna().sum()))
+        rows.append({"Characteristic": "MVI present", "Missing": missing, **cells})
+    for endpoint, said in SURVIVAL:
+        time, event = f"{endpoint}_days", f"{endpoint}_event"
+        if time not in patients or event not in patients:
+            continue
+        known = {name: inside.dropna(subset=[time, event]) for name, inside in members.items()}
+        if known["Overall"].empty:
+            continue
+        missing = str(len(patients) - len(known["Overall"]))
+        events = {name: _share(inside[event]) for name, inside in known.items()}
+        follow_up = {
+            name: _follow_up(inside[time], inside[event]) for name, inside in known.items()
+        }
+        rows += [
+            {"Characteristic": f"{said} events", "Missing": missing, **events},
+            {"Characteristic": f"{said} follow-up (days)", "Missing": missing, **follow_up},
+        ]
+    return [pd.DataFrame(rows)] if rows else []
+
+
+def _share(cells: "pd.Series[float]") -> str:
+    known = cells.dropna()
+    return f"{int(known.sum())} ({100 * known.mean():.1f})" if len(known) else ""
+
+
+def _follow_up(time: "pd.Series[float]", event: "pd.Series[float]") -> str:
+    """Return the median follow-up: Kaplan-Meier's curve of being censored."""
+    grid, not_censored = survival_curve(time, 1 - event)
+    reached = np.flatnonzero(not_censored <= 0.5)
+    return f"{grid[reached[0]]:.0f}" if len(reached) else "not reached"
+
+
+def _count(patients: pd.DataFrame, column: str) -> int:
+    return int(patients[column].nunique()) if column in patients else 0
+
+
+def _empty(reason: str) -> pd.DataFrame:
+    table = pd.DataFrame(columns=["Characteristic", "Level", "Missing", "Overall"])
+    table.attrs["caption"] = reason
+    return table
