@@ -8,6 +8,7 @@ from monai.networks.nets import DenseNet as MonaiDenseNet
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mtl_hcc.nn.slices import Dimensions, SliceNorm, slice_by_slice
 from mtl_hcc.nn.stems import region_mask
 
 
@@ -46,6 +47,9 @@ class DenseNet(Backbone):
         pooled_regions: Regions whose mean features are added to the vector, from the map of each
             dense block but the last. The mean over a region does not depend on its size, whereas
             the mean over the field of view mixes how bright a zone is with how large it is.
+        dimensions: ``2d`` sends each axial slice through the same 2D network and takes the mean
+            over the slices (of their maxima, where the pooling is by maximum), as networks made
+            for photographs are applied to scans. The stem has the same setting.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class DenseNet(Backbone):
         dropout: float = 0.0,
         pooling: Literal["average", "max", "average_max"] = "average",
         pooled_regions: tuple[str, ...] = (),
+        dimensions: Dimensions = "3d",
     ) -> None:
         super().__init__()
         network = MonaiDenseNet(
@@ -77,6 +82,9 @@ class DenseNet(Backbone):
         )
         self.features = network.features
         self.features.conv0 = nn.Identity()  # the stem is the first convolution
+        self.dimensions: Dimensions = dimensions
+        if dimensions == "2d":
+            slice_by_slice(self.features)
         self.activation = nn.ELU() if activation == "elu" else nn.ReLU()
         self.pooling = pooling
         channels = int(network.class_layers.out.in_features)
@@ -87,8 +95,7 @@ class DenseNet(Backbone):
             for block in range(1, len(layers)):
                 transition = getattr(network.features, f"transition{block}")
                 width = int(transition.norm.num_features)
-                normalize = nn.BatchNorm3d if norm == "batch" else nn.InstanceNorm3d
-                self.taps[f"denseblock{block}"] = normalize(width, affine=True)
+                self.taps[f"denseblock{block}"] = _norm(norm, dimensions)(width, affine=True)
                 self.out_features += width * len(self.pooled_regions)
 
     def forward(self, features: Tensor, regions: Tensor | None = None) -> Tensor:
@@ -103,11 +110,12 @@ class DenseNet(Backbone):
                 shares = functional.adaptive_avg_pool3d(shares, (depth, height, width))
                 tapped = self.activation(self.taps[name](features))
                 vectors.append(region_means(tapped, shares).flatten(1))
-        last = self.activation(features).flatten(2)
+        last = self.activation(features)
         if self.pooling in ("average", "average_max"):
-            vectors.append(last.mean(dim=2))
+            vectors.append(last.flatten(2).mean(dim=2))
         if self.pooling in ("max", "average_max"):
-            vectors.append(last.amax(dim=2))
+            in_plane = last.amax(dim=(3, 4))  # (volume, channel, slice)
+            vectors.append(in_plane.mean(2) if self.dimensions == "2d" else in_plane.amax(2))
         return torch.cat(vectors, dim=1)
 
     def _masks(self, regions: Tensor | None) -> Tensor:
@@ -118,6 +126,15 @@ class DenseNet(Backbone):
             raise ValueError("a backbone with pooled_regions needs the region map")
         masks = [region_mask(regions, region) for region in self.pooled_regions]
         return torch.cat(masks, dim=1).float()
+
+
+def _norm(
+    norm: Literal["batch", "instance"], dimensions: Dimensions
+) -> type[nn.BatchNorm3d | nn.InstanceNorm3d]:
+    """Return the norm of a map."""
+    if norm == "batch":
+        return nn.BatchNorm3d
+    return nn.InstanceNorm3d if dimensions == "3d" else SliceNorm
 
 
 def region_means(features: Tensor, shares: Tensor) -> Tensor:
@@ -147,6 +164,7 @@ class DenseNet121(DenseNet):
         dropout: As in :class:`DenseNet`.
         pooling: As in :class:`DenseNet`.
         pooled_regions: As in :class:`DenseNet`.
+        dimensions: As in :class:`DenseNet`.
     """
 
     def __init__(
@@ -158,6 +176,7 @@ class DenseNet121(DenseNet):
         dropout: float = 0.0,
         pooling: Literal["average", "max", "average_max"] = "average",
         pooled_regions: tuple[str, ...] = (),
+        dimensions: Dimensions = "3d",
     ) -> None:
         super().__init__(
             in_channels,
@@ -169,4 +188,5 @@ class DenseNet121(DenseNet):
             dropout=dropout,
             pooling=pooling,
             pooled_regions=pooled_regions,
+            dimensions=dimensions,
         )

@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from mtl_hcc.nn.slices import Dimensions, kernel_shape, padding_shape
+
 REGIONS = {"liver": 1, "tumor": 2, "margin": 4, "loat": 8}
 """Bits of a prepared region map, as in ``patient.Region``; ``liver`` is the whole organ."""
 
@@ -61,8 +63,10 @@ class RegionStem(Stem):
     Args:
         out_channels: Channels of the feature map.
         regions: Regions that get a convolution each.
-        kernel_size: Edge of the cubic kernel in voxels.
+        kernel_size: Edge of the kernel in voxels.
         stride: Stride in voxels; the feature map is this much coarser than the image.
+        dimensions: ``3d`` for cubic kernels; ``2d`` convolves each axial slice on its own and keeps
+            the depth. The backbone has the same setting.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class RegionStem(Stem):
         regions: tuple[str, ...] = ("background_liver", "margin", "tumor"),
         kernel_size: int = 3,
         stride: int = 2,
+        dimensions: Dimensions = "3d",
     ) -> None:
         super().__init__()
         for region in regions:
@@ -81,9 +86,9 @@ class RegionStem(Stem):
         self.convolution = nn.Conv3d(
             2 * len(self.regions),
             out_channels,
-            kernel_size,
-            stride=stride,
-            padding=kernel_size // 2,
+            kernel_shape(kernel_size, dimensions),
+            stride=(stride if dimensions == "3d" else 1, stride, stride),
+            padding=padding_shape(kernel_size, dimensions),
             bias=False,
         )
 
@@ -100,15 +105,28 @@ class PlainStem(Stem):
 
     Args:
         out_channels: Channels of the feature map.
-        kernel_size: Edge of the cubic kernel in voxels.
-        stride: Stride in voxels.
+        kernel_size: As in :class:`RegionStem`.
+        stride: As in :class:`RegionStem`.
+        dimensions: As in :class:`RegionStem`.
     """
 
-    def __init__(self, *, out_channels: int = 16, kernel_size: int = 3, stride: int = 2) -> None:
+    def __init__(
+        self,
+        *,
+        out_channels: int = 16,
+        kernel_size: int = 3,
+        stride: int = 2,
+        dimensions: Dimensions = "3d",
+    ) -> None:
         super().__init__()
         self.out_channels = out_channels
         self.convolution = nn.Conv3d(
-            1, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
+            1,
+            out_channels,
+            kernel_shape(kernel_size, dimensions),
+            stride=(stride if dimensions == "3d" else 1, stride, stride),
+            padding=padding_shape(kernel_size, dimensions),
+            bias=False,
         )
 
     def forward(self, images: Tensor, regions: Tensor) -> Tensor:
