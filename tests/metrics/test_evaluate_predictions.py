@@ -4,8 +4,12 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 from sksurv.metrics import concordance_index_censored
 
+from mtl_hcc.metrics.classification.class_metrics import MULTICLASS
+from mtl_hcc.metrics.classification.class_statistics import youden_threshold
 from mtl_hcc.metrics.clinical_baseline import oracle_predictions
 from mtl_hcc.metrics.evaluate_predictions import METRIC_COLUMNS, evaluate_predictions
+from mtl_hcc.metrics.predictions import check_predictions
+from mtl_hcc.metrics.thresholds import with_threshold
 
 
 @pytest.fixture
@@ -130,6 +134,18 @@ def test_youden_cuts_come_from_the_train_rows_only(predictions):
     assert one(before, **place)["value"] == pytest.approx(1 - one(after, **place)["value"])
 
 
+def test_each_fold_has_the_youden_cut_of_its_own_train_rows(predictions):
+    folds = pd.concat([predictions.assign(fold=0), predictions.assign(fold=1)], ignore_index=True)
+    folds.loc[folds["fold"] == 1, "probability"] **= 3
+    table = with_threshold(check_predictions(folds), "youden")
+    mvi = table[table["task"] == "mvi"]
+    chosen = mvi.groupby("fold")["threshold"].unique()
+    for fold, train in mvi[mvi["split"] == "train"].groupby("fold"):
+        expected = youden_threshold(train["label"], train["probability"])
+        assert list(chosen[fold]) == [expected]
+    assert chosen[1] == pytest.approx(chosen[0] ** 3)
+
+
 def test_without_train_rows_there_is_no_youden_cut_but_an_auc(predictions):
     external = predictions[predictions["split"] == "external"]
     metrics = evaluate_predictions(external, bootstraps=0, threshold="youden")
@@ -146,7 +162,11 @@ def test_three_classes_get_macro_metrics(predictions):
     rows[["probability_0", "probability_1", "probability_2"]] = probabilities
     metrics = evaluate_predictions(rows, bootstraps=50)
     train = metrics[(metrics["split"] == "train")]
-    assert list(train["metric"]) == ["auc", "f1", "accuracy", "balanced_accuracy"]
+    assert list(train["metric"][:6]) == list(MULTICLASS)
+    classes = train[train["metric"].isin(["auc_0", "auc_1", "auc_2"])]
+    assert len(classes) == 3
+    assert classes["method"].str.startswith("delong; class").all()
+    assert classes["value"].mean() == pytest.approx(train["value"].iloc[0])
     assert train["value"].notna().all()
     assert train["events"].isna().all()
     assert "one-versus-rest" in train["method"].iloc[0]

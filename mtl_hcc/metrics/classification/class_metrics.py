@@ -1,5 +1,6 @@
 """Which metrics a classification task gets, each with what has to be said about it."""
 
+import numpy.typing as npt
 import pandas as pd
 
 from mtl_hcc.metrics.classification.class_statistics import (
@@ -12,11 +13,12 @@ from mtl_hcc.metrics.classification.class_statistics import (
 from mtl_hcc.metrics.classification.delong import delong_interval
 from mtl_hcc.metrics.classification.proportions import wilson_interval
 from mtl_hcc.metrics.predictions import class_columns
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.statistic import FloatArray, NotComputableError, Statistic
 from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, fold_notes, no_value
 
 BINARY = (
     "auc",
+    "average_precision",
     "f1",
     "accuracy",
     "balanced_accuracy",
@@ -25,8 +27,9 @@ BINARY = (
     "ppv",
     "npv",
 )
-MULTICLASS = ("auc", "f1", "accuracy", "balanced_accuracy")
-"""Names in the order of ``metrics.csv``."""
+MULTICLASS = ("auc", "average_precision", "f1", "accuracy", "balanced_accuracy", "kappa")
+"""Names in the order of ``metrics.csv``; each class k adds its own ``auc_<k>``."""
+WITHOUT_THRESHOLD = ("auc", "average_precision")
 
 
 def binary_metrics(sample: TaskRows) -> list[TaskMetric]:
@@ -42,14 +45,15 @@ def binary_metrics(sample: TaskRows) -> list[TaskMetric]:
     metrics = []
     for name in BINARY:
         interval = None
+        notes: tuple[str, ...] = fold_notes(rows)
         if name == "auc":
-            notes, interval = fold_notes(rows), _delong(rows) if once else None
-        else:
+            interval = _delong(rows["label"], rows["probability"], rows["fold"]) if once else None
+        elif name not in WITHOUT_THRESHOLD:
             notes = (chosen,)
             if name in PROPORTIONS and once:
                 interval = _wilson(name, confusion(rows["label"], predicted).sum(axis=0))
         reason = WHY_NOT.get(name, "")
-        if name != "auc" and threshold.isna().any():
+        if name not in WITHOUT_THRESHOLD and threshold.isna().any():
             reason, statistics[name] = (
                 "no threshold: no labeled training rows of both classes",
                 no_value,
@@ -63,9 +67,11 @@ def _threshold_note(rows: pd.DataFrame) -> str:
     return f"threshold {values}"
 
 
-def _delong(rows: pd.DataFrame) -> tuple[float, float, str] | None:
+def _delong(
+    label: npt.ArrayLike, score: npt.ArrayLike, fold: npt.ArrayLike
+) -> tuple[float, float, str] | None:
     try:
-        low, high = delong_interval(rows["label"], rows["probability"], strata=rows["fold"])
+        low, high = delong_interval(label, score, strata=fold)
     except NotComputableError:
         return None
     return low, high, "delong"
@@ -87,11 +93,27 @@ def multiclass_metrics(sample: TaskRows) -> list[TaskMetric]:
     decision = "most probable class"
     notes = {
         "auc": ("macro mean of one-versus-rest", *fold_notes(rows)),
+        "average_precision": ("macro mean of one-versus-rest", *fold_notes(rows)),
         "f1": (decision, "macro mean"),
         "accuracy": (decision,),
         "balanced_accuracy": (decision, "mean sensitivity"),
+        "kappa": (decision, "quadratic weights"),
     }
-    return [
-        TaskMetric(name, statistics[name], "a class is absent among the labels", notes[name])
+    absent = "a class is absent among the labels"
+    reasons = {"kappa": "one class among labels and decisions"}
+    metrics = [
+        TaskMetric(name, statistics[name], reasons.get(name, absent), notes[name])
         for name in MULTICLASS
     ]
+    return metrics + [
+        _one_class(rows, k, column, statistics[f"auc_{k}"]) for k, column in enumerate(columns)
+    ]
+
+
+def _one_class(rows: pd.DataFrame, k: int, column: str, statistic: Statistic) -> TaskMetric:
+    """Return the AUC of one class against the others."""
+    is_class, score = rows["label"] == k, rows[column]
+    once = not rows["patient_id"].duplicated().any()
+    interval = _delong(is_class, score, rows["fold"]) if once else None
+    notes = (f"class {k} against the others", *fold_notes(rows))
+    return TaskMetric(f"auc_{k}", statistic, WHY_NOT["auc"], notes, interval)

@@ -5,6 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from mtl_hcc.metrics.agreement.kappa import kappa_statistic
+from mtl_hcc.metrics.classification.precision_recall import (
+    ONE_CLASS,
+    average_precision_statistic,
+)
 from mtl_hcc.metrics.statistic import (
     BoolArray,
     Counts,
@@ -25,6 +30,7 @@ PROPORTIONS: dict[str, tuple[Sequence[int], Sequence[int]]] = {
 }
 WHY_NOT = {
     "auc": "only one class among the labels",
+    "average_precision": ONE_CLASS,
     "balanced_accuracy": "a class is absent among the labels",
     "sensitivity": "no positive patient",
     "specificity": "no negative patient",
@@ -81,10 +87,13 @@ def binary_statistics(
         label: (patient,) 0 or 1.
         probability: (patient,) Probability of the positive class.
         predicted: (patient,) Whether the patient is called positive.
-        strata: (patient,) Fold, for the AUC.
+        strata: (patient,) Fold, for AUC and average precision.
     """
     cells = confusion(label, predicted)
-    statistics = {"auc": auc_statistic(label, probability, strata=strata)}
+    statistics = {
+        "auc": auc_statistic(label, probability, strata=strata),
+        "average_precision": average_precision_statistic(label, probability, strata=strata),
+    }
     statistics["f1"] = _ratio(cells @ [2.0, 0, 0, 0], cells @ [2.0, 1, 0, 1])
     for name, (hits, all_cells) in PROPORTIONS.items():
         statistics[name] = _ratio(
@@ -101,27 +110,34 @@ def multiclass_statistics(
     """Return the metrics of a task with K classes as functions of counts.
 
     The class with the highest probability is the decision. The AUC is the mean of the K
-    one-versus-rest AUCs, F1 the mean over classes (macro), balanced accuracy the mean sensitivity;
-    each is undefined when a class is absent.
+    one-versus-rest AUCs (``auc_<k>``: that of class k alone), average precision and F1 are means
+    over classes too (macro), balanced accuracy is the mean sensitivity; each is undefined when a
+    class is absent. Kappa has quadratic weights: the classes are ordered (M0, M1, M2).
 
     Args:
         label: (patient,) 0..K-1.
         probabilities: (patient, K).
-        strata: (patient,) Fold, for the AUC.
+        strata: (patient,) Fold, for AUC and average precision.
     """
     labels, scores = np.asarray(label), np.asarray(probabilities, dtype=np.float64)
     predicted = scores.argmax(axis=1)
     right: BoolArray = labels == predicted
     classes = range(scores.shape[1])
     single_auc = [auc_statistic(labels == k, scores[:, k], strata=strata) for k in classes]
+    single_ap = [
+        average_precision_statistic(labels == k, scores[:, k], strata=strata) for k in classes
+    ]
     cells = [confusion(labels == k, predicted == k) for k in classes]
     single_f1 = [_ratio(cell @ [2.0, 0, 0, 0], cell @ [2.0, 1, 0, 1]) for cell in cells]
     recall = [_ratio(cell[:, 0], cell @ [1.0, 0, 0, 1]) for cell in cells]
     return {
         "auc": _mean(single_auc),
+        **{f"auc_{k}": single_auc[k] for k in classes},
+        "average_precision": _mean(single_ap),
         "f1": _mean(single_f1),
         "accuracy": _ratio(right.astype(np.float64), np.ones(len(labels))),
         "balanced_accuracy": _mean(recall),
+        "kappa": kappa_statistic(labels, predicted, classes=scores.shape[1], weights="quadratic"),
     }
 
 

@@ -48,6 +48,7 @@ def oracle(label, probability, predicted):
     tn, fp, fn, _ = sklearn_metrics.confusion_matrix(label, predicted).ravel()
     return {
         "auc": sklearn_metrics.roc_auc_score(label, probability),
+        "average_precision": sklearn_metrics.average_precision_score(label, probability),
         "f1": sklearn_metrics.f1_score(label, predicted),
         "accuracy": sklearn_metrics.accuracy_score(label, predicted),
         "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(label, predicted),
@@ -86,9 +87,16 @@ def test_three_class_metrics_equal_scikit_learn():
     counts = resample_counts(np.arange(120), bootstraps=5, seed=2)
     for row in [np.ones(120, dtype=np.float32), *counts]:
         drawn = np.repeat(np.arange(120), row.astype(int))
-        true, called = label[drawn], predicted[drawn]
+        true, called, score = label[drawn], predicted[drawn], probabilities[drawn]
+        single = [sklearn_metrics.roc_auc_score(true == k, score[:, k]) for k in range(3)]
+        precision = [
+            sklearn_metrics.average_precision_score(true == k, score[:, k]) for k in range(3)
+        ]
         expected = {
-            "auc": sklearn_metrics.roc_auc_score(true, probabilities[drawn], multi_class="ovr"),
+            "auc": sklearn_metrics.roc_auc_score(true, score, multi_class="ovr"),
+            **{f"auc_{k}": value for k, value in enumerate(single)},
+            "average_precision": np.mean(precision),
+            "kappa": sklearn_metrics.cohen_kappa_score(true, called, weights="quadratic"),
             "f1": sklearn_metrics.f1_score(true, called, average="macro"),
             "accuracy": sklearn_metrics.accuracy_score(true, called),
             "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(true, called),
