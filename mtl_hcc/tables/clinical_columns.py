@@ -68,7 +68,7 @@ def clinical_columns(patients: pd.DataFrame) -> ClinicalColumns:
             categories.append(column)
         else:
             numbers.append(column)
-    skewed = tuple(name for name in numbers if abs(float(patients[name].skew())) > SKEWED)
+    skewed = tuple(name for name in numbers if _skewness(patients[name]) > SKEWED)
     return ClinicalColumns(tuple(numbers), skewed, tuple(categories), left_out)
 
 
@@ -114,6 +114,12 @@ def _level_of(known: "pd.Series[str]") -> Callable[[object], str]:
     if texts <= {"0", "1"} or texts <= {"False", "True"}:
         return lambda cell: flags[level_name(cell)]
     return level_name
+
+
+def _skewness(cells: "pd.Series[float]") -> float:
+    from scipy.stats import skew
+
+    return abs(float(skew(cells.dropna().to_numpy(dtype=float), bias=False)))
 
 
 def _rank(level: object) -> tuple[int, float, str]:

@@ -132,8 +132,9 @@ def _add_tests(table: pd.DataFrame) -> None:
     largest = numbers.max(axis=1).groupby(table["column"]).transform("max")
     table["Largest SMD"] = largest.map(lambda smd: "" if np.isnan(smd) else f"{smd:.2f}")
     uncertain = table["Test"].astype(str).str.contains("expected count")
-    p = table["P-Value"].astype(str).replace("nan", "") + np.where(uncertain, "*", "")
-    table["P-value"] = p.groupby(table["column"]).transform("max")
+    table["P-value"] = table["P-Value"].astype(str).replace("nan", "")
+    table["P-value"] += np.where(uncertain, "*", "")
+    table["P-value"] = table["P-value"].groupby(table["column"]).transform("max")
 
 
 def _tableone(
@@ -187,7 +188,8 @@ def _outcomes(
         time, event = f"{endpoint}_days", f"{endpoint}_event"
         if time not in patients or event not in patients:
             continue
-        known = {name: inside.dropna(subset=[time, event]) for name, inside in members.items()}
+        labeled = patients[time].notna() & patients[event].notna()
+        known = {name: inside[labeled.loc[inside.index]] for name, inside in members.items()}
         if known["Overall"].empty:
             continue
         missing = str(len(patients) - len(known["Overall"]))
