@@ -163,8 +163,8 @@ def _check_parts(model: MultiTaskModule, data: CohortDataModule) -> None:
         if made_for != len(data.phases):
             raise ConfigError(
                 f"the aggregator is made for {made_for} phases, but {len(data.phases)} are "
-                f"prepared: {', '.join(data.phases)}",
-                where="model.aggregator, data.preparation.phases",
+                f"used: {', '.join(data.phases)}",
+                where="model.aggregator, data.preparation.phases, data.phases",
                 remedy=f"Set model.aggregator.init_args.phases to {len(data.phases)}.",
             )
 

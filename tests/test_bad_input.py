@@ -390,7 +390,7 @@ def test_a_misspelt_key_of_the_yaml_is_named_with_the_right_one(tmp_path):
     [
         (
             ["--data.preparation.phases", "[arterial, portal_venous]"],
-            ["made for 3 phases", "2 are prepared", "aggregator.init_args.phases to 2"],
+            ["made for 3 phases", "2 are used", "aggregator.init_args.phases to 2"],
         ),
         (
             ["--data.endpoints", "[os, rfs]"],

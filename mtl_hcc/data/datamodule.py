@@ -21,6 +21,7 @@ from mtl_hcc.data.draws import TrainingBatch
 from mtl_hcc.data.endpoints import event_flags, target_columns
 from mtl_hcc.data.intake import read_table, renew_store
 from mtl_hcc.data.patient_sampler import OrderedBatchSampler, PatientBatchSampler
+from mtl_hcc.data.phase_selection import chosen_phases, select_phases
 from mtl_hcc.data.split_checks import check_splits
 from mtl_hcc.data.split_file import keep_splits
 from mtl_hcc.data.splits import Split
@@ -46,6 +47,8 @@ class CohortDataModule(LightningDataModule):
         source: How the cohort is read. Default: the NIfTI folder, or the table without images.
         phantom: Which phantom to make when there is no cohort.
         preparation: How images are prepared; none uses the clinical table only.
+        phases: Phases that the network sees, of those prepared; all when not given. The patients
+            stay the same: who is left out for a missing phase is decided by ``preparation``.
         covariates: Column to ``linear``, ``log``, or the list of levels of a category.
         batch_size: Patients in a batch, over all devices.
         rounds: Augmentation rounds: visits of each patient in an epoch.
@@ -72,6 +75,7 @@ class CohortDataModule(LightningDataModule):
         source: CohortSource | None = None,
         phantom: PhantomSettings | None = None,
         preparation: Preparation | None = None,
+        phases: list[str] | None = None,
         covariates: dict[str, CovariateKind] | None = None,
         batch_size: int = 16,
         rounds: int = 3,
@@ -92,6 +96,8 @@ class CohortDataModule(LightningDataModule):
         self.source, self.phantom = source, phantom or PhantomSettings()
         self.preparation, self.preparation_workers = preparation, preparation_workers
         self.preparation_backend = preparation_backend
+        self.phases = chosen_phases(phases, [] if preparation is None else preparation.phases)
+        """Phases along the image axis; empty without images."""
         self.split, self.fold, self.endpoints = split, fold, endpoints
         self.covariates = covariates or {}
         self.batch_size, self.rounds, self.workers = batch_size, rounds, workers
@@ -116,11 +122,6 @@ class CohortDataModule(LightningDataModule):
         if self.cohort is not None:
             return Path(self.cohort)
         return self.store_root / f"phantom-{self.phantom.fingerprint}"
-
-    @property
-    def phases(self) -> tuple[str, ...]:
-        """Phases along the image axis; empty without images."""
-        return () if self.preparation is None else tuple(self.preparation.phases)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -275,6 +276,8 @@ class CohortDataModule(LightningDataModule):
         """Return the patients of some splits, or of some rows, in the table's order."""
         chosen = self.table.index if splits is None else self.splits.index[self.splits.isin(splits)]
         store: ImageStore | None = self._store
+        if store is not None and self.preparation is not None:
+            store = select_phases(store, self.phases, self.preparation.phases)
         return PatientDataset(
             table=self.table,
             patient_ids=(chosen if rows is None else chosen[rows]).tolist(),
