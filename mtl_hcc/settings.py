@@ -16,6 +16,8 @@ class FitSettings:
         wandb: ``offline`` keeps the W&B files in the run folder, ``online`` sends them (patients'
             predictions included), ``disabled`` writes none.
         wandb_project: Name of the W&B project.
+        wandb_group: Name under which W&B groups this run with others (folds, seeds, the variants of
+            an ablation); the run's own name when left out.
         patience: Epochs without a better validation loss before training stops.
         ckpt_path: ``last`` goes on with a run that was stopped; or the path of a checkpoint.
         baselines: Name to the covariates of a clinical model fitted beside the network on the same
@@ -28,6 +30,7 @@ class FitSettings:
     run: str = "runs/ct_mtl"
     wandb: Literal["offline", "online", "disabled"] = "offline"
     wandb_project: str = "mtl_hcc"
+    wandb_group: str | None = None
     patience: int = 20
     ckpt_path: str | None = None
     baselines: dict[str, dict[str, CovariateKind]] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from mtl_hcc.errors import CheckpointError, ConfigError
 from mtl_hcc.history import HistoryLogger
 from mtl_hcc.module import MultiTaskModule
 from mtl_hcc.prediction_table import fit_baselines, predict_patients, prediction_rows
-from mtl_hcc.wandb_run import wandb_logger
+from mtl_hcc.wandb_run import log_model, wandb_logger
 
 MONITOR = "validation/loss"
 
@@ -143,6 +143,8 @@ def train_fold(
     device = trainer.strategy.root_device
     predictions = predict_fold(module, datamodule, fold=fold, device=device)
     export_model(module, folder / "model", phases=list(datamodule.phases))
+    for logger in wandb:
+        log_model(logger, folder / "model")
     return TrainedFold(module, datamodule, predictions, history.table(), wandb)
 
 

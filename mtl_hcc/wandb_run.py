@@ -8,6 +8,49 @@ import pandas as pd
 from jsonargparse import Namespace
 from matplotlib.figure import Figure
 from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from mtl_hcc.figures.canvas import caption_of
+
+EPOCH = "epoch"
+JOB_TYPES = {"fold": "fold", "results": "results"}
+SECTIONS = ("train/", "validation/", "weights/", "system/")
+RISES = ("c_index", "auc", "f1")
+"""Beginnings of the names of numbers that are better when higher; a loss is better when lower."""
+
+
+class SectionedLogger(WandbLogger):
+    """W&B logger that draws every section over epochs and keeps the best value beside the last.
+
+    Lightning's logger defines ``*`` over its own step, and W&B lets that pattern win over a more
+    precise one: hence each name is defined when it first appears.
+    """
+
+    _defined: frozenset[str] = frozenset()
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Define the names that are new, then log."""
+        for name in [key for key in metrics if key not in self._defined]:
+            if name.startswith(SECTIONS):
+                self.experiment.define_metric(name, step_metric=EPOCH, summary=summary_of(name))
+        self._defined |= frozenset(metrics)
+        super().log_metrics(metrics, step)
+
+
+def summary_of(name: str) -> str:
+    """Return which values of a curve stand in the run's summary: the best and the last, or both.
+
+    Args:
+        name: Such as ``validation/c_index_os``.
+    """
+    section, _, number = name.partition("/")
+    if section in ("train", "validation"):
+        if number.startswith(RISES):
+            return "max,last"
+        if number.startswith("loss"):
+            return "min,last"
+    return "mean,last" if section == "system" else "last"
 
 
 def wandb_logger(
@@ -19,7 +62,8 @@ def wandb_logger(
         config: With ``wandb``, ``wandb_project`` and ``run``.
         folder: Gets the W&B files.
         plain: The complete config, shown on the run's page.
-        part: What of the run this is, e.g. ``fold_0``; the parts of a run form a group.
+        part: What of the run this is, e.g. ``fold_0``; the parts of a run form a group, named
+            after the run unless ``wandb_group`` says otherwise (seeds, an ablation study).
     """
     if config.wandb == "disabled":
         return []
@@ -27,9 +71,10 @@ def wandb_logger(
 
     folder.mkdir(parents=True, exist_ok=True)
     name = Path(config.run).name
-    logger = WandbLogger(
+    logger = SectionedLogger(
         name=name if part == name else f"{name}-{part}",
-        group=name,
+        group=config.wandb_group or name,
+        job_type=JOB_TYPES.get(part.partition("_")[0], "training"),
         save_dir=folder,
         project=config.wandb_project,
         offline=config.wandb == "offline",
@@ -61,7 +106,34 @@ def log_tables_and_figures(
     import wandb
 
     for name, table in tables.items():
-        # W&B tables want one type per column; text keeps empty cells and numbers alike.
-        logger.experiment.log({f"tables/{name}": wandb.Table(dataframe=table.astype(str))})
+        logger.experiment.log({f"tables/{name}": wandb.Table(dataframe=plain_types(table))})
     for name, figure in figures.items():
-        logger.experiment.log({f"figures/{name}": wandb.Image(figure)})
+        picture = wandb.Image(figure, caption=caption_of(figure) or None)
+        logger.experiment.log({f"figures/{name}": picture})
+
+
+def plain_types(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with one type per column, as W&B wants it: numbers (float) or text."""
+    plain = table.copy()
+    for column in plain:
+        if pd.api.types.is_numeric_dtype(plain[column]):
+            plain[column] = plain[column].astype(float)
+        else:
+            plain[column] = (
+                plain[column].astype(object).where(plain[column].notna(), "").astype(str)
+            )
+    return plain
+
+
+def log_model(logger: WandbLogger, folder: Path) -> None:
+    """Add the exported model (weights and config, no pickled code) to a run, as an artifact.
+
+    Args:
+        logger: Of the run.
+        folder: ``model/`` of the run folder; each file is kept under its name.
+    """
+    import wandb
+
+    artifact = wandb.Artifact(f"{logger.experiment.name}-model", type="model")
+    artifact.add_dir(str(folder))
+    logger.experiment.log_artifact(artifact)

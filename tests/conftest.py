@@ -32,6 +32,7 @@ def phantom_run(tmp_path_factory: pytest.TempPathFactory) -> "PhantomRun":
     from mtl_hcc import fit  # it loads torch, which few tests need
 
     folder = tmp_path_factory.mktemp("phantom")
+    os.environ["WANDB_DATA_DIR"] = str(folder / "wandb_data")  # where W&B keeps artifacts to send
     flags = ["--data.phantom.patients", PHANTOM]
     done = call(fit.main, *ct_flags(folder), *BRIEF, *flags)
     assert done.code == 0, done.err
