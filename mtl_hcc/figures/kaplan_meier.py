@@ -15,7 +15,8 @@ from mtl_hcc.figures.canvas import (
 )
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.survival_curve import logrank_p, number_at_risk, survival_curve
+from mtl_hcc.metrics.survival.logrank import logrank_p
+from mtl_hcc.metrics.survival.survival_curve import number_at_risk, survival_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,16 +8,17 @@ from mtl_hcc.metrics.classification.class_metrics import (
 )
 from mtl_hcc.metrics.predictions import TaskKind
 from mtl_hcc.metrics.survival.discrimination import DISCRIMINATION, discrimination_metrics
+from mtl_hcc.metrics.survival.group_metrics import RISK_GROUPS, risk_group_metrics
 from mtl_hcc.metrics.task_metric import MetricBuilder, TaskMetric, TaskRows, no_value
 
 METRICS: dict[TaskKind, tuple[str, ...]] = {
-    "survival": DISCRIMINATION,
+    "survival": (*DISCRIMINATION, *RISK_GROUPS),
     "binary": BINARY,
     "multiclass": MULTICLASS,
 }
 """Names in the order of ``metrics.csv``."""
 BUILDERS: dict[TaskKind, tuple[MetricBuilder, ...]] = {
-    "survival": (discrimination_metrics,),
+    "survival": (discrimination_metrics, risk_group_metrics),
     "binary": (binary_metrics,),
     "multiclass": (multiclass_metrics,),
 }

@@ -111,11 +111,9 @@ def _refuse(terms: pd.DataFrame, events: int) -> None:
         if terms[column].nunique() < 2:
             raise NotComputableError(f"{column} has one value only")
     scaled = ((terms - terms.mean()) / terms.std(ddof=0)).to_numpy()
-    rank = 0
     for number, column in enumerate(terms, start=1):
-        if np.linalg.matrix_rank(scaled[:, :number], tol=1e-6 * np.sqrt(len(scaled))) == rank:
+        if np.linalg.matrix_rank(scaled[:, :number], tol=1e-6 * np.sqrt(len(scaled))) < number:
             raise NotComputableError(f"{column} is a combination of the other terms (collinear)")
-        rank += 1
 
 
 def _fit(

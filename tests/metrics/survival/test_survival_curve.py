@@ -7,7 +7,8 @@ from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
 
 from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.survival_curve import logrank_p, number_at_risk, survival_curve
+from mtl_hcc.metrics.survival.logrank import logrank_p
+from mtl_hcc.metrics.survival.survival_curve import number_at_risk, survival_curve
 
 ORACLES = Path(__file__).parents[2] / "oracles"
 
