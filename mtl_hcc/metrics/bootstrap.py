@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import Counts, FloatArray
+from mtl_hcc.metrics.statistic import ELEMENTS_AT_ONCE, Counts, FloatArray
 
 LEVEL = 0.95
 
@@ -24,11 +24,23 @@ def resample_counts(patient_id: npt.ArrayLike, *, bootstraps: int = 1000, seed: 
     """
     patients, index = np.unique(np.asarray(patient_id), return_inverse=True)
     generator = np.random.default_rng(seed)
-    number = len(patients)
-    drawn = generator.integers(number, size=(bootstraps, number))
-    offset = np.arange(bootstraps)[:, None] * number
-    counts = np.bincount((drawn + offset).ravel(), minlength=bootstraps * number)
-    return counts.reshape(bootstraps, number).astype(np.float32)[:, index]
+    counts = np.empty((bootstraps, len(index)), dtype=np.float32)
+    block = max(1, ELEMENTS_AT_ONCE // max(1, len(patients)))
+    for start in range(0, bootstraps, block):
+        part = counts[start : start + block]
+        part[:] = draw_counts(generator, len(part), len(patients))[:, index]
+    return counts
+
+
+def draw_counts(generator: np.random.Generator, resamples: int, number: int) -> Counts:
+    """Draw ``number`` patients with replacement and count them: (resample, patient).
+
+    Drawing in several calls gives what one call gives.
+    """
+    drawn = generator.integers(number, size=(resamples, number))
+    drawn += np.arange(resamples)[:, None] * number
+    counts = np.bincount(drawn.ravel(), minlength=resamples * number)
+    return counts.reshape(resamples, number).astype(np.float32)
 
 
 def percentile_interval(values: FloatArray, *, level: float = LEVEL) -> tuple[float, float]:

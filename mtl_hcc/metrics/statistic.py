@@ -12,6 +12,9 @@ Counts = npt.NDArray[np.float32]
 Statistic = Callable[[Counts], FloatArray]
 """Maps counts (resample, row) to the metric's values (resample,), NaN where it is undefined."""
 
+ELEMENTS_AT_ONCE = 2_000_000
+"""Bounds the memory: numbers (resample, row) that a statistic works on at once."""
+
 
 class NotComputableError(ValueError):
     """A metric has no value on this sample; the message is the reason, as one clause."""
@@ -20,3 +23,21 @@ class NotComputableError(ValueError):
 def point_value(statistic: Statistic, rows: int) -> float:
     """Return the statistic of the sample itself."""
     return float(statistic(np.ones((1, rows), dtype=np.float32))[0])
+
+
+def in_blocks(statistic: Statistic, width: int) -> Statistic:
+    """Return the same statistic, computed for some resamples after the other.
+
+    Args:
+        statistic: Any that treats each resample by itself.
+        width: Numbers that it holds for one resample.
+    """
+    block = max(1, ELEMENTS_AT_ONCE // max(1, width))
+
+    def blockwise(counts: Counts) -> FloatArray:
+        if len(counts) <= block:
+            return statistic(counts)
+        starts = range(0, len(counts), block)
+        return np.concatenate([statistic(counts[start : start + block]) for start in starts])
+
+    return blockwise

@@ -1,19 +1,24 @@
-"""How well risks order the patients by time: Harrell's C-index, fast enough to be resampled."""
+r"""How well risks order the patients by time: Harrell's and Uno's C-index, quick to resample.
+
+A thousand resamples of 388 patients take milliseconds, of 100,000 patients about ten seconds per
+index on one core: the pairs are sorted once, each resample costs :math:`O(n \log n)` and only a
+block of resamples is in memory. Nothing is sampled but the resamples themselves.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from mtl_hcc.metrics.statistic import (
-    BoolArray,
     Counts,
     FloatArray,
     NotComputableError,
     Statistic,
+    in_blocks,
     point_value,
 )
-
-PAIRS_AT_ONCE = 4_000_000
-"""Bounds the memory: pairs of patients held in one block."""
+from mtl_hcc.metrics.survival.later_patients import Later, LaterLower, Rows, later_lower
 
 
 def concordance_harrell(
@@ -76,9 +81,48 @@ def concordance_statistic(
 ) -> Statistic:
     r"""Return Harrell's C-index as a function of the counts w of the patients.
 
-    With P the matrix of comparable pairs and A that of concordant ones (ties 1/2),
-    :math:`C(w) = w^T A w / w^T P w`: two matrix products give all resamples at once. A patient
-    drawn twice makes no pair with itself, since its two times tie and both are events.
+    .. math:: C(w) = \frac{\sum_i \delta_i w_i L_i(w)}{\sum_i \delta_i w_i N_i(w)}
+
+    where N is the count of the patients that i can be compared with and L that of those with a
+    lower risk. A patient drawn twice makes no pair with itself, since its two times tie and both
+    are events.
+
+    Args: see :func:`concordance_harrell`.
+    """
+    pairs = ordered_pairs(risk, time, event, strata=strata, tied_tolerance=tied_tolerance)
+
+    def concordance(counts: Counts) -> FloatArray:
+        return concordance_of_pairs(pairs, counts)
+
+    return in_blocks(concordance, len(np.asarray(risk)))
+
+
+@dataclass(frozen=True)
+class OrderedPairs:
+    """The comparable pairs of one stratum, ready to be counted.
+
+    Attributes:
+        rows: Rows of the stratum.
+        events: Those with an event: the earlier ones of the pairs.
+        later: Counts of the patients that each event is compared with.
+        lower: Counts of those among them whose risk is lower.
+    """
+
+    rows: Rows
+    events: Rows
+    later: Later
+    lower: LaterLower
+
+
+def ordered_pairs(
+    risk: npt.ArrayLike,
+    time: npt.ArrayLike,
+    event: npt.ArrayLike,
+    *,
+    strata: npt.ArrayLike | None = None,
+    tied_tolerance: float = 1e-8,
+) -> list[OrderedPairs]:
+    """Sort the patients of each stratum once, so that pairs can be counted for many resamples.
 
     Args: see :func:`concordance_harrell`.
     """
@@ -86,38 +130,33 @@ def concordance_statistic(
     times = np.asarray(time, dtype=np.float64)
     events = np.asarray(event, dtype=bool)
     groups = np.zeros(len(risks)) if strata is None else np.asarray(strata)
-
-    def concordance(counts: Counts) -> FloatArray:
-        concordant, comparable = np.zeros(len(counts)), np.zeros(len(counts))
-        for group in np.unique(groups):
-            rows = np.flatnonzero(groups == group)
-            sums = _pair_sums(
-                counts[:, rows], risks[rows], times[rows], events[rows], tied_tolerance
-            )
-            concordant += sums[0]
-            comparable += sums[1]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return concordant / comparable
-
-    return concordance
+    pairs = []
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        labels = times[rows], events[rows]
+        lower = later_lower(risks[rows], *labels, tied_tolerance)
+        pairs.append(OrderedPairs(rows, rows[events[rows]], Later(*labels), lower))
+    return pairs
 
 
-def _pair_sums(
-    counts: Counts, risk: FloatArray, time: FloatArray, event: BoolArray, tolerance: float
-) -> tuple[FloatArray, FloatArray]:
-    """Return the sums of concordant and of comparable pairs, each (resample,)."""
+def concordance_of_pairs(
+    pairs: list[OrderedPairs], counts: Counts, weights: FloatArray | None = None
+) -> FloatArray:
+    """Return the share of concordant pairs, NaN without pairs.
+
+    Args:
+        pairs: Of each stratum.
+        counts: (resample, row).
+        weights: (resample, row) Of the pairs whose earlier patient this is; default 1.
+    """
     concordant, comparable = np.zeros(len(counts)), np.zeros(len(counts))
-    earlier = np.flatnonzero(event)
-    block = max(1, PAIRS_AT_ONCE // max(1, len(risk)))
-    for start in range(0, len(earlier), block):
-        i = earlier[start : start + block]
-        same_time = time[i, None] == time
-        pairs = (time[i, None] < time) | (same_time & ~event)  # (earlier, patient)
-        difference = risk[i, None] - risk
-        score = np.where(np.abs(difference) <= tolerance, 0.5, difference > 0) * pairs
-        weights = counts[:, i]
-        # float32 holds these products exactly (multiples of 1/2 far below 2^23).
-        for total, matrix in ((concordant, score), (comparable, pairs)):
-            per_patient = weights @ matrix.astype(np.float32)  # (resample, patient)
-            total += (per_patient * counts).sum(axis=1, dtype=np.float64)
-    return concordant, comparable
+    for stratum in pairs:
+        inside = counts.take(stratum.rows, axis=1)
+        earlier = counts.take(stratum.events, axis=1).astype(np.float64)
+        if weights is not None:
+            earlier *= weights.take(stratum.events, axis=1)
+        concordant += np.einsum("re,re->r", earlier, stratum.lower(inside))
+        comparable += np.einsum("re,re->r", earlier, stratum.later(inside))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share: FloatArray = concordant / comparable
+    return share

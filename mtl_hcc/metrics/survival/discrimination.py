@@ -2,29 +2,51 @@
 
 import pandas as pd
 
+from mtl_hcc.metrics.survival.auc_at_horizon import auc_at_horizon_statistic
+from mtl_hcc.metrics.survival.censoring import CensoringWeights
 from mtl_hcc.metrics.survival.concordance import concordance_statistic, why_not_concordance
-from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, fold_notes
+from mtl_hcc.metrics.survival.horizons import last_follow_up, task_horizons
+from mtl_hcc.metrics.survival.uno import uno_statistic
+from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, fold_notes, no_value
 
-DISCRIMINATION = ("concordance_harrell",)
+DISCRIMINATION = ("concordance_harrell", "concordance_uno", "auc_td")
 """Names in the order of ``metrics.csv``."""
+LIBRARY_UP_TO = 2_000
+"""Patients up to which scikit-survival's own C-index is taken; it looks at every pair."""
 
 
 def discrimination_metrics(sample: TaskRows) -> list[TaskMetric]:
     """Return the metrics of discrimination of one survival task."""
     rows = sample.rows
-    statistic = concordance_statistic(
+    censoring = CensoringWeights(sample)
+    why_not = why_not_concordance(rows["event"])
+    harrell = concordance_statistic(
         rows["risk"], rows["time_days"], rows["event"], strata=rows["fold"]
     )
-    value = None if rows["fold"].nunique() > 1 else concordance_sksurv(rows)
+    single = rows["fold"].nunique() == 1 and len(rows) <= LIBRARY_UP_TO
+    value = concordance_sksurv(rows) if single else None
+    tau = last_follow_up(sample)
+    uno = uno_statistic(sample, censoring, tau)
+    notes = (f"pairs up to day {tau:g}", censoring.note, *fold_notes(rows))
     return [
-        TaskMetric(
-            "concordance_harrell",
-            statistic,
-            why_not_concordance(rows["event"]),
-            fold_notes(rows),
-            value=value,
-        )
+        TaskMetric("concordance_harrell", harrell, why_not, fold_notes(rows), value=value),
+        TaskMetric("concordance_uno", uno, why_not, notes),
+        *_auc_at_horizons(sample, censoring),
     ]
+
+
+def _auc_at_horizons(sample: TaskRows, censoring: CensoringWeights) -> list[TaskMetric]:
+    """Return the AUC at each horizon, or one empty metric when there is no horizon."""
+    rows, metrics = sample.rows, []
+    for days, reason in task_horizons(sample).items():
+        statistic = no_value if reason else auc_at_horizon_statistic(sample, censoring, days)
+        reason = reason or f"nobody has the event by day {days}, or nobody is event-free beyond it"
+        notes = ("cumulative/dynamic", censoring.note, *fold_notes(rows))
+        metrics.append(TaskMetric("auc_td", statistic, reason, notes, horizon_days=days))
+    if not metrics:
+        reason = f"the follow-up ends on day {last_follow_up(sample):g}, before the first horizon"
+        metrics.append(TaskMetric("auc_td", no_value, reason))
+    return metrics
 
 
 def concordance_sksurv(rows: pd.DataFrame) -> float | None:

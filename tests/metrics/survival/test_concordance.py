@@ -11,6 +11,11 @@ from sksurv.metrics import concordance_index_censored
 from mtl_hcc.metrics.bootstrap import resample_counts
 from mtl_hcc.metrics.statistic import NotComputableError
 from mtl_hcc.metrics.survival.concordance import concordance_harrell, concordance_statistic
+from mtl_hcc.metrics.survival.later_patients import (
+    MATRIX_UP_TO,
+    LaterLowerMatrix,
+    LaterLowerTree,
+)
 
 ORACLES = Path(__file__).parents[2] / "oracles"
 
@@ -57,12 +62,28 @@ def test_counts_give_what_the_repeated_rows_give():
         assert value == pytest.approx(expected, abs=1e-12)
 
 
-def test_blocks_of_pairs_add_up(monkeypatch):
+@settings(deadline=None, max_examples=200)
+@given(patients, st.sampled_from([0.0, 1e-8, 0.5]))
+def test_the_tree_counts_what_the_matrix_counts(rows, tied_tolerance):
+    risk, time, event = (np.array(column) for column in zip(*rows, strict=True))
+    labels = risk, time.astype(float), event.astype(bool), tied_tolerance
+    counts = np.vstack([np.ones(len(risk)), resample_counts(np.arange(len(risk)), bootstraps=3)])
+    by_matrix, by_tree = (way(*labels)(counts) for way in (LaterLowerMatrix, LaterLowerTree))
+    assert by_tree == pytest.approx(by_matrix, abs=1e-12)
+
+
+def test_a_large_cohort_in_blocks_equals_scikit_survival(monkeypatch):
     rng = np.random.default_rng(2)
-    risk, time, event = rng.normal(size=80), rng.integers(1, 99, 80), rng.random(80) < 0.6
-    whole = concordance_harrell(risk, time, event)
-    monkeypatch.setattr("mtl_hcc.metrics.survival.concordance.PAIRS_AT_ONCE", 200)
-    assert concordance_harrell(risk, time, event) == whole
+    number = MATRIX_UP_TO + 1
+    risk, time = rng.normal(size=number).round(2), rng.integers(1, 2000, number)
+    event = rng.random(number) < 0.4
+    monkeypatch.setattr("mtl_hcc.metrics.statistic.ELEMENTS_AT_ONCE", 2 * number)
+    counts = resample_counts(np.arange(number), bootstraps=3)
+    values = concordance_statistic(risk, time, event)(counts)
+    for row, value in zip(counts, values, strict=True):
+        drawn = np.repeat(np.arange(number), row.astype(int))
+        expected = concordance_index_censored(event[drawn], time[drawn], risk[drawn])[0]
+        assert value == pytest.approx(expected, abs=1e-12)
 
 
 def test_strata_compare_only_within_a_fold():
