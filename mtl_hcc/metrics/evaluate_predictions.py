@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
+from mtl_hcc.metrics.bootstrap import percentile_interval
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.statistic import Counts, point_value
-from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows
-from mtl_hcc.metrics.task_metrics import task_metrics
+from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
+from mtl_hcc.metrics.task_metric import TaskRows
 from mtl_hcc.metrics.thresholds import TRAIN, Threshold, with_threshold
 
 METRIC_COLUMNS = [
@@ -33,6 +32,7 @@ def evaluate_predictions(
     bootstraps: int = 1000,
     seed: int = 0,
     threshold: Threshold = 0.5,
+    resamples: Resamples | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Compute the metrics of every model, split, center and task.
@@ -47,6 +47,7 @@ def evaluate_predictions(
             patients share their resamples.
         seed: Seed of the resamples.
         threshold: Cut-off of two-class tasks, or ``"youden"`` on the train rows of each fold.
+        resamples: In place of ``bootstraps`` and ``seed``; hand it to ``compare_models`` too.
         progress: Show a bar.
 
     Returns:
@@ -56,9 +57,11 @@ def evaluate_predictions(
     from rich.progress import track
 
     table = with_threshold(check_predictions(predictions), threshold)
+    resamples = resamples or Resamples(bootstraps=bootstraps, seed=seed)
     blocks = [
         (
             {"model": model, "split": split, "center": center, "task": task},
+            center,
             TaskRows(with_outcome(rows, kind), train, kind),
         )
         for (model, task), of_task in table.groupby(["model", "task"], sort=False)
@@ -68,8 +71,10 @@ def evaluate_predictions(
         for center, rows in _by_center(of_split)
     ]
     records: list[dict[str, object]] = []
-    for place, sample in track(blocks, "Computing metrics", transient=True, disable=not progress):
-        records += [{**place, **record} for record in _block(sample, bootstraps, seed)]
+    for place, center, sample in track(
+        blocks, "Computing metrics", transient=True, disable=not progress
+    ):
+        records += [{**place, **record} for record in _block(sample, center, resamples)]
     metrics = pd.DataFrame(records, columns=METRIC_COLUMNS)
     numbers = ["horizon_days", "value", "ci_low", "ci_high"]
     metrics[numbers] = metrics[numbers].astype(float)
@@ -82,43 +87,40 @@ def _by_center(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(ALL_CENTERS, rows), *(single if len(single) > 1 else [])]
 
 
-def _block(sample: TaskRows, bootstraps: int, seed: int) -> list[dict[str, object]]:
+def _block(sample: TaskRows, center: str, resamples: Resamples) -> list[dict[str, object]]:
     """Compute the metrics of one task on one block of rows."""
     patients = sample.rows.drop_duplicates("patient_id")
     events = float("nan")
     if sample.kind != "multiclass":
         events = patients["event" if sample.kind == "survival" else "label"].sum()
-    counts = resample_counts(sample.rows["patient_id"], bootstraps=bootstraps, seed=seed)
     size = {"n": len(patients), "events": events}
-    return [{**_record(metric, counts, seed), **size} for metric in task_metrics(sample)]
+    # Models are compared over all centers, so only those blocks are asked for again.
+    compute = resamples.kept_metrics if center == ALL_CENTERS else resamples.metrics
+    return [{**_record(metric), **size} for metric in compute(sample)]
 
 
-def _record(metric: TaskMetric, counts: Counts, seed: int) -> dict[str, object]:
+def _record(resampled: ResampledMetric) -> dict[str, object]:
     """Compute the value, interval and method of one metric."""
+    metric = resampled.metric
     record: dict[str, object] = {"metric": metric.name, "horizon_days": metric.horizon_days}
-    value = metric.value
-    if value is None:
-        value = point_value(metric.statistic, counts.shape[1])
-    if not np.isfinite(value):
+    if not np.isfinite(resampled.value):
         return {**record, "value": None, "method": metric.why_not}
-    if metric.interval is not None:
-        low, high, method = metric.interval
-    else:
-        low, high, method = _bootstrap_interval(metric, counts, seed)
+    low, high, method = metric.interval or _bootstrap_interval(resampled)
     method = "; ".join(part for part in (method, *metric.notes) if part)
-    return {**record, "value": value, "ci_low": low, "ci_high": high, "method": method}
+    return {**record, "value": resampled.value, "ci_low": low, "ci_high": high, "method": method}
 
 
-def _bootstrap_interval(metric: TaskMetric, counts: Counts, seed: int) -> tuple[float, float, str]:
+def _bootstrap_interval(resampled: ResampledMetric) -> tuple[float, float, str]:
     """Return the percentile interval, and how many resamples had no value."""
-    if len(counts) == 0:
+    resamples = resampled.resamples
+    if resamples.bootstraps == 0:
         return float("nan"), float("nan"), "no interval asked for"
-    values = metric.statistic(counts)
+    values = resampled.values
     low, high = percentile_interval(values)
-    method = f"percentile bootstrap of {len(counts)} patient resamples, seed {seed}"
+    method = f"percentile bootstrap of {len(values)} patient resamples, seed {resamples.seed}"
     empty = int(np.isnan(values).sum())
     if np.isnan(low):
-        method = f"no interval: {empty} of {len(counts)} resamples have no value"
+        method = f"no interval: {empty} of {len(values)} resamples have no value"
     elif empty:
         method += f" ({empty} of them without a value)"
     return low, high, method

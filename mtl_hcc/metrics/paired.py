@@ -1,0 +1,140 @@
+"""Two models on the same patients: DeLong's test for the AUC, else the paired bootstrap."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from mtl_hcc.metrics.bootstrap import percentile_interval, two_sided_p
+from mtl_hcc.metrics.classification.delong import delong_difference
+from mtl_hcc.metrics.classification.reclassification import reclassification_metrics
+from mtl_hcc.metrics.predictions import class_columns
+from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
+from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows
+from mtl_hcc.metrics.task_metrics import METRICS
+
+OUTCOMES = ["time_days", "event", "label"]
+Record = dict[str, object]
+NamedRows = tuple[str, TaskRows]
+"""A model's name and its rows of one split of one task."""
+
+
+def compare_pair(first: NamedRows, second: NamedRows, resamples: Resamples) -> list[Record]:
+    """Compare two models on the patients that both predict.
+
+    Args:
+        first: Model a.
+        second: Model b.
+        resamples: Whose draws both models share.
+
+    Returns:
+        ``metric, horizon_days, difference, ci_low, ci_high, p, method, n, dropped`` per metric.
+    """
+    (name_a, sample_a), (name_b, sample_b) = first, second
+    if sample_a.kind != sample_b.kind:
+        reason = f"one model predicts this task as {sample_a.kind}, the other as {sample_b.kind}"
+        return _refused(sample_a, reason)
+    a, b, dropped = common_rows(sample_a.rows, sample_b.rows)
+    differs = (a[OUTCOMES].fillna(-1) != b[OUTCOMES].fillna(-1)).any(axis=1)
+    if differs.any():
+        patient = a.loc[differs, "patient_id"].iloc[0]
+        return _refused(
+            sample_a, f"outcomes differ between the models, first for patient {patient}"
+        )
+    # Both models get the censoring weights of the same train rows, else they differ by these too.
+    train_a, train_b, _ = common_rows(sample_a.train, sample_b.train)
+    of_a = _metrics(sample_a, a, train_a, resamples)
+    of_b = _metrics(sample_b, b, train_b, resamples)
+    records = []
+    for key in {**of_a, **of_b}:
+        if key not in of_a or key not in of_b:
+            only = name_a if key in of_a else name_b
+            record: Record = {"method": f"only {only} has a value at this horizon"}
+        else:
+            record = _delong(key[0], a, b, sample_a.kind) or _bootstrap(of_a[key], of_b[key])
+        records.append({"metric": key[0], "horizon_days": key[1], **record})
+    for metric in _pair_metrics(a, b, sample_a.kind):
+        records.append(_of_both(ResampledMetric(metric, a["patient_id"], resamples)))
+    size = {"n": a["patient_id"].nunique(), "dropped": dropped}
+    said = f"{size['n']} common patients, {dropped} dropped"
+    return [{**record, **size, "method": f"{record['method']}; {said}"} for record in records]
+
+
+def common_rows(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Return the rows of patients and folds in both, in one order, and the patients dropped."""
+    key = ["patient_id", "fold"]
+    a, b = a.set_index(key).sort_index(), b.set_index(key).sort_index()
+    both = a.index.intersection(b.index)
+    everybody = set(a.index.get_level_values(0)) | set(b.index.get_level_values(0))
+    dropped = len(everybody - set(both.get_level_values(0)))
+    return a.loc[both].reset_index(), b.loc[both].reset_index(), dropped
+
+
+def _refused(sample: TaskRows, reason: str) -> list[Record]:
+    return [{"metric": name, "method": reason} for name in METRICS[sample.kind]]
+
+
+def _metrics(
+    sample: TaskRows, rows: pd.DataFrame, train: pd.DataFrame, resamples: Resamples
+) -> dict[tuple[str, float | None], ResampledMetric]:
+    """Return the metrics by name and horizon on the common rows."""
+    # If nothing is dropped, the model's own rows: evaluated already, and shared by all pairs.
+    if (len(rows), len(train)) != (len(sample.rows), len(sample.train)):
+        sample = replace(sample, rows=rows, train=train)
+    metrics = resamples.kept_metrics(sample)
+    return {(found.metric.name, found.metric.horizon_days): found for found in metrics}
+
+
+def _pair_metrics(a: pd.DataFrame, b: pd.DataFrame, kind: str) -> list[TaskMetric]:
+    """Return the metrics that need both models at once."""
+    return reclassification_metrics(a, b) if kind == "binary" and len(a) else []
+
+
+def _delong(name: str, a: pd.DataFrame, b: pd.DataFrame, kind: str) -> Record | None:
+    """Compare two AUCs; ``None`` where DeLong's test does not apply."""
+    single = re.fullmatch(r"auc_(\d+)", name)
+    if a["patient_id"].duplicated().any():
+        return None
+    if kind == "binary" and name == "auc":
+        label, scores = a["label"], [rows["probability"] for rows in (a, b)]
+    elif kind == "multiclass" and single:
+        k = int(single[1])
+        label, scores = a["label"] == k, [rows[class_columns(rows)[k]] for rows in (a, b)]
+    else:
+        return None
+    try:
+        return _record(*delong_difference(label, *scores, strata=a["fold"]), "delong")
+    except NotComputableError:
+        return None
+
+
+def _bootstrap(a: ResampledMetric, b: ResampledMetric) -> Record:
+    """Compare a metric of two models on the same resamples."""
+    for side in (a, b):
+        if not np.isfinite(side.of_sample):
+            missing = not np.isfinite(side.value)
+            return {"method": side.metric.why_not if missing else "it is not resampled"}
+    if a.metric.name.endswith("_p"):
+        return {"method": "p-values are not compared"}
+    return _with_interval(a.of_sample - b.of_sample, a.values - b.values, ())
+
+
+def _of_both(pair: ResampledMetric) -> Record:
+    """Give a metric that is itself a comparison, such as the NRI, its interval."""
+    record: Record = {"metric": pair.metric.name, "horizon_days": pair.metric.horizon_days}
+    if not np.isfinite(pair.of_sample):
+        return {**record, "method": pair.metric.why_not}
+    return {**record, **_with_interval(pair.of_sample, pair.values, pair.metric.notes)}
+
+
+def _with_interval(difference: float, values: FloatArray, notes: Sequence[str]) -> Record:
+    low, high = percentile_interval(values)
+    method = "; ".join(["paired_bootstrap", *notes])
+    return _record(difference, low, high, two_sided_p(values), method)
+
+
+def _record(difference: float, low: float, high: float, p: float, method: str) -> Record:
+    return {"difference": difference, "ci_low": low, "ci_high": high, "p": p, "method": method}

@@ -1,0 +1,94 @@
+"""The resamples of one evaluation: drawn once per set of patients, each metric computed once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mtl_hcc.metrics.bootstrap import resample_counts
+from mtl_hcc.metrics.statistic import Counts, FloatArray, point_value
+from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows
+from mtl_hcc.metrics.task_metrics import task_metrics
+
+Fingerprint = tuple[str, bytes, bytes]
+
+
+class Resamples:
+    """Patients drawn with replacement, and the metrics of blocks of rows on them.
+
+    The draws depend on the patients and the seed only: models on the same patients share them.
+    Hand one object to ``evaluate_predictions`` and ``compare_models`` and what the first computed
+    is not computed again.
+
+    Args:
+        bootstraps: Number of resamples; 0 = none.
+        seed: Seed of the draws.
+    """
+
+    def __init__(self, *, bootstraps: int = 1000, seed: int = 0) -> None:
+        self.bootstraps, self.seed = bootstraps, seed
+        self._known: dict[Fingerprint, list[ResampledMetric]] = {}
+        self._last: tuple[npt.NDArray[Any], Counts] | None = None
+
+    def counts(self, patient_id: "pd.Series[str]") -> Counts:
+        """Return how often each row counts in each resample: (resample, row).
+
+        Args:
+            patient_id: (row,) Patient of each row.
+        """
+        patients = patient_id.to_numpy()
+        if self._last is None or not np.array_equal(self._last[0], patients):
+            # Only the last draw is kept: with 100,000 patients it takes 400 MB.
+            drawn = resample_counts(patients, bootstraps=self.bootstraps, seed=self.seed)
+            self._last = (patients, drawn)
+        return self._last[1]
+
+    def metrics(self, sample: TaskRows) -> "list[ResampledMetric]":
+        """Return the metrics of one task on one block of rows."""
+        patients = sample.rows["patient_id"]
+        return [ResampledMetric(metric, patients, self) for metric in task_metrics(sample)]
+
+    def kept_metrics(self, sample: TaskRows) -> "list[ResampledMetric]":
+        """Return the same, remembered: the next call with equal rows computes nothing."""
+        key = (sample.kind, _fingerprint(sample.rows), _fingerprint(sample.train))
+        if key not in self._known:
+            self._known[key] = self.metrics(sample)
+        return self._known[key]
+
+
+@dataclass(frozen=True)
+class ResampledMetric:
+    """One metric with its values on the resamples, computed when first asked for.
+
+    Attributes:
+        metric: What is computed.
+        patients: (row,) Patient of each row.
+        resamples: Where the draws come from.
+    """
+
+    metric: TaskMetric
+    patients: "pd.Series[str]"
+    resamples: Resamples
+
+    @cached_property
+    def of_sample(self) -> float:
+        """The metric of the sample itself by its statistic, NaN where it has none."""
+        return point_value(self.metric.statistic, len(self.patients))
+
+    @property
+    def value(self) -> float:
+        """The value for ``metrics.csv``: the cited library's, where there is one."""
+        return self.of_sample if self.metric.value is None else self.metric.value
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """(resample,) values, NaN where undefined."""
+        return self.metric.statistic(self.resamples.counts(self.patients))
+
+
+def _fingerprint(rows: pd.DataFrame) -> bytes:
+    """Return what tells a block of rows from every other: a hash of each row."""
+    return bytes(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
