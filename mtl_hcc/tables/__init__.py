@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from mtl_hcc.tables.regression import regression
 from mtl_hcc.tables.table_one import table_one_by_center, table_one_by_mvi
 
 TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "table_one_by_center": table_one_by_center,
     "table_one_by_mvi": table_one_by_mvi,
+    "regression": regression,
 }
 """Name to table. Arguments are named after the tables that they need: ``predictions``,
 ``patients``, ``metrics``, ``comparisons``. A table's ``attrs["caption"]`` says n, events and what

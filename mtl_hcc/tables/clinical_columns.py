@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -88,26 +89,26 @@ def counts_vessels(column: str) -> bool:
     return column.startswith(("stage", "tnm", "ajcc_t", "ajcc_stage", "t_stage", "pt_stage"))
 
 
-def is_category(cells: "pd.Series[float]") -> bool:
+def is_category(cells: "pd.Series[Any]") -> bool:
     """Tell whether known cells are levels: texts, or few whole numbers."""
     if not pd.api.types.is_numeric_dtype(cells) or pd.api.types.is_bool_dtype(cells):
         return True
     return cells.nunique() <= FEW_VALUES and bool((cells % 1 == 0).all())
 
 
-def levels(cells: "pd.Series[str]") -> list[str]:
+def levels(cells: "pd.Series[Any]") -> list[str]:
     """Return the levels of a category, lowest first; flags are called no and yes."""
     known = cells.dropna()
     return list(dict.fromkeys(map(_level_of(known), sorted(known.unique(), key=_rank))))
 
 
-def level_cells(cells: "pd.Series[str]") -> "pd.Series[str]":
+def level_cells(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return a category's cells as the texts of :func:`levels`, missing where missing."""
-    named: pd.Series[str] = cells.map(_level_of(cells.dropna()), na_action="ignore").astype(object)
+    named: pd.Series[Any] = cells.map(_level_of(cells.dropna()), na_action="ignore").astype(object)
     return named
 
 
-def _level_of(known: "pd.Series[str]") -> Callable[[object], str]:
+def _level_of(known: "pd.Series[Any]") -> Callable[[object], str]:
     """Return how one column's cells are called: a column of 0 and 1 says no and yes."""
     texts = set(map(level_name, known.unique()))
     flags = {"0": "no", "1": "yes", "False": "no", "True": "yes"}
@@ -116,7 +117,7 @@ def _level_of(known: "pd.Series[str]") -> Callable[[object], str]:
     return level_name
 
 
-def _skewness(cells: "pd.Series[float]") -> float:
+def _skewness(cells: "pd.Series[Any]") -> float:
     from scipy.stats import skew
 
     return abs(float(skew(cells.dropna().to_numpy(dtype=float), bias=False)))
@@ -131,7 +132,7 @@ def _rank(level: object) -> tuple[int, float, str]:
         return (1, 0.0, text)
 
 
-def _why_not(cells: "pd.Series[str]") -> str:
+def _why_not(cells: "pd.Series[Any]") -> str:
     """Return why a column is in no table; empty when it is."""
     if cells.empty:
         return "empty"
