@@ -10,15 +10,16 @@ from mtl_hcc.metrics.classification.precision_recall import (
     ONE_CLASS,
     average_precision_statistic,
 )
+from mtl_hcc.metrics.lower_risk import LowerRisk
 from mtl_hcc.metrics.statistic import (
     BoolArray,
     Counts,
     FloatArray,
     NotComputableError,
     Statistic,
+    in_blocks,
     point_value,
 )
-from mtl_hcc.metrics.survival.concordance import concordance_statistic
 
 PROPORTIONS: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     # metric: cells of (tp, fp, tn, fn) in the numerator, and in the denominator
@@ -62,9 +63,36 @@ def auc(
 def auc_statistic(
     label: npt.ArrayLike, probability: npt.ArrayLike, *, strata: npt.ArrayLike | None = None
 ) -> Statistic:
-    """Return the AUC as a function of counts: a C-index where positives come first."""
-    labels = np.asarray(label, dtype=np.float64)
-    return concordance_statistic(probability, 1 - labels, labels, strata=strata, tied_tolerance=0.0)
+    r"""Return the AUC as a function of the counts w, :math:`O(n)` per resample.
+
+    .. math:: \mathrm{AUC}(w) = \sum_i w_i L_i(w) / \sum_i w_i N_i(w)
+
+    over the positives i, with N the count of the negatives of the stratum and L that of those with
+    a lower probability.
+    """
+    positive, scores = np.asarray(label) == 1, np.asarray(probability, dtype=np.float64)
+    groups = np.zeros(len(scores)) if strata is None else np.asarray(strata)
+    strata_scores = [
+        LowerRisk(
+            scores,
+            of=np.flatnonzero(positive & (groups == group)),
+            among=np.flatnonzero(~positive & (groups == group)),
+        )
+        for group in np.unique(groups)
+    ]
+
+    def area(counts: Counts) -> FloatArray:
+        right, pairs = np.zeros(len(counts)), np.zeros(len(counts))
+        for lower in strata_scores:
+            positives = counts.take(lower.of, axis=1).astype(np.float64)
+            negatives = counts.take(lower.among, axis=1).sum(axis=1, dtype=np.float64)
+            right += np.einsum("rp,rp->r", positives, lower(counts))
+            pairs += positives.sum(axis=1) * negatives
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share: FloatArray = right / pairs
+        return share
+
+    return in_blocks(area, len(scores))
 
 
 def confusion(label: npt.ArrayLike, predicted: npt.ArrayLike) -> FloatArray:

@@ -33,7 +33,7 @@ def prediction_error_metrics(sample: TaskRows) -> list[TaskMetric]:
             metrics.append(TaskMetric(name, found, reason or nobody, notes, horizon_days=days))
     inside = [days for days, reason in why_not.items() if not reason]
     if len(inside) < 2:
-        reason = f"{len(inside)} usable horizons, two are needed"
+        reason = f"two usable horizons are needed, found {len(inside)}"
         return [*metrics, TaskMetric("integrated_brier", no_value, reason)]
     rule = f"trapezoid over days {', '.join(map(str, inside))}"
     integrated = integrated_brier_statistic(sample, censoring, inside)
