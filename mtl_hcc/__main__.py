@@ -9,6 +9,7 @@ VERBS = {
     "fit": "config + cohort -> trained network, predictions, metrics beside clinical baselines",
     "predict": "trained model + any cohort, with or without outcomes -> predictions.csv",
     "evaluate": "one or more predictions.csv -> metrics.csv with intervals, comparisons.csv",
+    "explain": "trained model + cohort -> activation maps, overlays, shares by region, occlusion",
     "dashboard": "a W&B project -> its saved workspace and report page",
 }
 

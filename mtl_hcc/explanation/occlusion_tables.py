@@ -1,0 +1,175 @@
+"""Tables of what each phase and region is worth, and of the attention that phases get."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mtl_hcc.explanation.occlusion import phase_method, region_method, without_phase
+from mtl_hcc.explanation.record import Record, who
+from mtl_hcc.explanation.score import task_score
+from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts, two_sided_p
+from mtl_hcc.metrics.classification.class_statistics import WHY_NOT, auc_statistic
+from mtl_hcc.metrics.statistic import Statistic, point_value
+from mtl_hcc.metrics.survival.concordance import concordance_statistic, why_not_concordance
+from mtl_hcc.module import MultiTaskModule
+
+
+def occlusion_table(
+    module: MultiTaskModule, records: Sequence[Record], phases: Sequence[str]
+) -> pd.DataFrame:
+    """Return ``occlusion.csv``: score with and without each phase and region.
+
+    Args:
+        module: Trained, on the processor.
+        records: Of all patients.
+        phases: Names along the phase axis.
+    """
+    image = module.network.image
+    if image is None or not records:
+        return pd.DataFrame()
+    vectors, present, covariates = _stacked(records)
+    rows = []
+    how = region_method(image.stem)
+    for record in records:
+        for region, scores in record.occluded.items():
+            rows += _changes(record, "region", region, scores, how)
+    how = phase_method(image.aggregator)
+    for number, phase in enumerate(phases):
+        outputs = without_phase(module.network, vectors, present, covariates, number)
+        scores_of = {name: task_score(head, outputs[name]) for name, head in module.heads.items()}
+        for place, record in enumerate(records):
+            if phase in record.present:
+                scores = {name: float(values[place]) for name, values in scores_of.items()}
+                rows += _changes(record, "phase", phase, scores, how)
+    return pd.DataFrame(rows)
+
+
+def pooled_occlusion(
+    table: pd.DataFrame,
+    records: Sequence[Record],
+    module: MultiTaskModule,
+    *,
+    bootstraps: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Return ``occlusion_pooled.csv``: how much worse the patients are told apart.
+
+    Metric: Harrell's C-index (survival) or AUC of any class above 0; the interval of the drop is a
+    paired percentile bootstrap over patients.
+
+    Args:
+        table: From :func:`occlusion_table`.
+        records: Of the same patients.
+        module: Whose heads say which columns hold the outcome.
+        bootstraps: Resamples.
+        seed: Of the resamples.
+    """
+    outcomes = pd.DataFrame(
+        [{"patient_id": record.patient_id, **record.outcomes} for record in records]
+    )
+    rows = []
+    for (split, task, part, name), members in table.groupby(
+        ["split", "task", "part", "name"], sort=False
+    ):
+        head = module.heads[str(task)]
+        known = members.merge(outcomes, on="patient_id").dropna(subset=list(head.columns))
+        row: dict[str, object] = {
+            "split": split,
+            "task": task,
+            "part": part,
+            "name": name,
+            "n": len(known),
+            "mean_change": members["change"].mean(),
+            "mean_absolute_change": members["change"].abs().mean(),
+        }
+        rows.append(row | _drop(known, head.columns, head.kind, bootstraps, seed))
+    columns = [
+        *("split", "task", "part", "name", "metric", "n", "events", "value", "value_without"),
+        *("drop", "ci_low", "ci_high", "p", "mean_change", "mean_absolute_change", "method"),
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _drop(
+    known: pd.DataFrame, columns: Sequence[str], kind: str, bootstraps: int, seed: int
+) -> dict[str, object]:
+    """Return metric, metric without the part, and their difference with its interval."""
+    happened = known[columns[-1]] > 0
+
+    def statistic(score: str) -> Statistic:
+        if kind == "survival":
+            return concordance_statistic(known[score], known[columns[0]], happened)
+        return auc_statistic(happened, known[score])
+
+    row: dict[str, object] = {
+        "metric": "concordance_harrell" if kind == "survival" else "auc",
+        "events": int(happened.sum()),
+    }
+    before, after = statistic("score"), statistic("score_without")
+    value = point_value(before, len(known)) if len(known) else np.nan
+    if np.isnan(value):
+        reason = why_not_concordance(happened) if kind == "survival" else WHY_NOT["auc"]
+        return row | {"method": reason}
+    counts = resample_counts(known["patient_id"], bootstraps=bootstraps, seed=seed)
+    drops = before(counts) - after(counts)
+    low, high = percentile_interval(drops)
+    without = point_value(after, len(known))
+    how = str(known["method"].iloc[0])
+    return row | {
+        "value": value,
+        "value_without": without,
+        "drop": value - without,
+        "ci_low": low,
+        "ci_high": high,
+        "p": two_sided_p(drops),
+        "method": f"paired_bootstrap; {how}",
+    }
+
+
+def attention_table(
+    module: MultiTaskModule, records: Sequence[Record], phases: Sequence[str]
+) -> pd.DataFrame | None:
+    """Return ``attention.csv``, the weight of each phase; ``None`` if the aggregator has none."""
+    image = module.network.image
+    attention = getattr(image.aggregator, "attention", None) if image is not None else None
+    if attention is None or not records:
+        return None
+    vectors, present, _ = _stacked(records)
+    with torch.no_grad():
+        weights = attention(vectors, present)
+    rows = [
+        who(record) | {"phase": phase, "attention": float(weights[place, phases.index(phase)])}
+        for place, record in enumerate(records)
+        for phase in record.present
+    ]
+    return pd.DataFrame(rows)
+
+
+def _stacked(records: Sequence[Record]) -> tuple[Tensor, Tensor, Tensor | None]:
+    parts = {
+        name: torch.from_numpy(np.stack([record.arrays[name] for record in records]))
+        for name in ("vectors", "phase_present", "covariates")
+        if name in records[0].arrays
+    }
+    return parts["vectors"], parts["phase_present"], parts.get("covariates")
+
+
+def _changes(
+    record: Record, part: str, name: str, scores: dict[str, float], method: str
+) -> list[dict[str, object]]:
+    return [
+        who(record)
+        | {
+            "task": task,
+            "part": part,
+            "name": name,
+            "score": score,
+            "score_without": scores[task],
+            "change": scores[task] - score,
+            "method": method,
+        }
+        for task, score in record.scores.items()
+    ]

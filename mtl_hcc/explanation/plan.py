@@ -1,0 +1,200 @@
+"""What is explained, with what and where to: the command's settings become one plan."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import Namespace
+
+from mtl_hcc.cohorts.nifti_folder import NiftiFolder
+from mtl_hcc.config import build_parser, config_from_dict, instantiate
+from mtl_hcc.data.covariates import encode_covariates
+from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.data.dataset import PatientDataset
+from mtl_hcc.data.splits import SingleSplit
+from mtl_hcc.errors import ConfigError
+from mtl_hcc.explanation.explain_patient import ExplainSettings
+from mtl_hcc.explanation.layers import MapLayer, choose_layer, map_layers
+from mtl_hcc.imaging.grid import Grid
+from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.store import PreparedStore
+from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.patient import Patient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is explained, with what, and where it goes.
+
+    Attributes:
+        module: Trained, in evaluation mode, on its device.
+        layer: Whose maps are taken.
+        layers: All that could be chosen.
+        grid: A prepared patient's grid; all have the same size and spacing.
+        settings: How.
+        dataset: The patients.
+        store: Their prepared images.
+        preparation: How they were prepared.
+        sources: The patients' own images, where they are still there.
+        output: The folder.
+        overlays: Whether figures are drawn.
+        device: Of the module.
+    """
+
+    module: MultiTaskModule
+    layer: MapLayer
+    layers: Sequence[MapLayer]
+    grid: Grid
+    settings: ExplainSettings
+    dataset: PatientDataset
+    store: PreparedStore
+    preparation: Preparation
+    sources: Mapping[str, Patient]
+    output: Path
+    overlays: bool
+    device: str
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Names along the image axis."""
+        return tuple(self.preparation.phases)
+
+
+def make_plan(settings: Namespace, module: MultiTaskModule, values: dict[str, Any]) -> Plan:
+    """Prepare the cohort if need be, choose patients and layer.
+
+    Args:
+        settings: Of the command.
+        module: Trained.
+        values: The config that it carries.
+
+    Raises:
+        ConfigError: The model has no images, or a setting makes no sense.
+    """
+    _check(settings, module)
+    output = Path(settings.output or default_output(Path(settings.checkpoint)))
+    datamodule = _datamodule(settings, values, output)
+    datamodule.prepare_data()
+    datamodule.setup("predict")
+    store = PreparedStore(datamodule.store_root)
+    if module.network.image is None or datamodule.preparation is None or not len(store):
+        raise ConfigError("there is nobody with images", where=str(datamodule.store_root))
+    dataset = _dataset(datamodule, store, settings)
+    grid = store.load(str(store.manifest["patient_id"].iloc[0])).geometry
+    layers = map_layers(module.network.image, grid.shape)
+    layer = choose_layer(layers, grid, settings.layer)
+    device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    module.requires_grad_(False).eval().to(device)
+    return Plan(
+        module=module,
+        layer=layer,
+        layers=layers,
+        grid=grid,
+        settings=ExplainSettings(
+            method=settings.method,
+            ring_mm=settings.ring_mm,
+            draws=settings.draws,
+            seed=settings.seed,
+            sanity=settings.sanity,
+        ),
+        dataset=dataset,
+        store=store,
+        preparation=datamodule.preparation,
+        sources=_sources(datamodule),
+        output=output,
+        overlays=not settings.no_overlays,
+        device=device,
+    )
+
+
+def default_output(checkpoint: Path) -> Path:
+    """Return ``explanation/`` in the run folder of a checkpoint."""
+    if checkpoint.is_file():
+        folder = checkpoint.parent
+        return (folder.parent if folder.name == "checkpoints" else folder) / "explanation"
+    return (checkpoint.parent if checkpoint.name == "model" else checkpoint) / "explanation"
+
+
+def _check(settings: Namespace, module: MultiTaskModule) -> None:
+    if module.network.image is None:
+        raise ConfigError(
+            "the model takes no images: it has nothing that could be mapped or occluded",
+            where=settings.checkpoint,
+            expected="a model with stem, backbone and aggregator; occlusion of clinical "
+            "covariates is not offered",
+            remedy="For a clinical model read the hazard and odds ratios of the report.",
+        )
+    least = {"draws": 1, "ring_mm": 0, "seed": 0, "bootstraps": 1}
+    given = [(name, settings[name], low) for name, low in least.items()]
+    if settings.limit is not None:
+        given.append(("limit", settings.limit, 1))
+    for name, value, low in given:
+        if value < low:
+            raise ConfigError(
+                f"{name} is {value}",
+                where=f"--{name}",
+                expected=f"{low} or more",
+                remedy="Mend it.",
+            )
+
+
+def _datamodule(settings: Namespace, values: dict[str, Any], output: Path) -> CohortDataModule:
+    """Return the data of the run itself, or of another cohort prepared in the same way."""
+    parser = build_parser("")
+    config = config_from_dict(parser, values)
+    own: CohortDataModule = instantiate(parser, config).data
+    another = settings.cohort is not None and (
+        Path(settings.cohort).resolve() != own.cohort_root.resolve()
+    )
+    if another:
+        config.data.cohort, config.data.fold = settings.cohort, 0
+        config.data.store = str(output / "prepared")
+    config.data.store = settings.store or config.data.store
+    datamodule: CohortDataModule = instantiate(parser, config).data
+    if another:  # whatever the table says of splits, the model has seen nobody of them
+        datamodule.split = SingleSplit(name=settings.split or "external")
+    datamodule.source = settings.source or datamodule.source
+    return datamodule
+
+
+def _dataset(
+    datamodule: CohortDataModule, store: PreparedStore, settings: Namespace
+) -> PatientDataset:
+    """Return the chosen patients: by name, or of a split, or all that were not trained on."""
+    splits = datamodule.splits
+    if settings.patients:
+        for patient_id in settings.patients:
+            store.path(patient_id)  # says why not
+        chosen = [name for name in splits.index if name in set(settings.patients)]
+    elif settings.split is not None:
+        chosen = splits.index[splits == settings.split].tolist()
+    else:
+        chosen = splits.index[splits != "train"].tolist()
+    if not chosen:
+        known = ", ".join(f"{name} ({number})" for name, number in splits.value_counts().items())
+        raise ConfigError(
+            f"nobody is in the split '{settings.split or 'other than train'}'",
+            where="--split",
+            expected=f"one of {known}",
+            remedy="Name a split that has patients.",
+        )
+    covariates = None
+    if datamodule.covariates:
+        covariates, _ = encode_covariates(datamodule.table, datamodule.covariates)
+    return PatientDataset(
+        table=datamodule.table,
+        patient_ids=chosen[: settings.limit],
+        splits=splits,
+        target_names=datamodule.target_names,
+        covariates=covariates,
+        store=store,
+    )
+
+
+def _sources(datamodule: CohortDataModule) -> Mapping[str, Patient]:
+    """Return where the patients' own images lie; nothing when the cohort is on another machine."""
+    if not datamodule.cohort_root.exists():
+        return {}
+    return (datamodule.source or NiftiFolder()).read(datamodule.cohort_root).patients
