@@ -1,0 +1,98 @@
+"""The smoothed calibration curve: how often is the event seen where p is predicted?"""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl_hcc.metrics.calibration.cox_resamples import CoxResamples
+from mtl_hcc.metrics.calibration.probability_scale import SplineColumns, clipped, inverse_link
+from mtl_hcc.metrics.calibration.regression import fit_regression
+from mtl_hcc.metrics.statistic import Counts, FloatArray
+
+
+class SmoothCurve(Protocol):
+    """A smoothed calibration curve that is fitted to all resamples at once."""
+
+    def fit(self, counts: Counts) -> FloatArray:
+        """Return (resample, coefficient), NaN where the fit has no solution."""
+
+    def observed(self, coefficients: FloatArray, probability: FloatArray) -> FloatArray:
+        """Return (resample, place): the curve at the predicted probabilities (place,)."""
+
+
+class SmoothClassCurve:
+    """A logistic regression on a restricted cubic spline of logit(p), three knots [1]_.
+
+    Args:
+        label: (patient,) 0 or 1.
+        probability: (patient,) Predicted, of the positive class.
+
+    References:
+        .. [1] Harrell, Regression Modeling Strategies, 2nd ed. 2015, section 10.11; Austin,
+            Steyerberg, Statistics in Medicine 2019;38:4051-4065 (ICI, there with loess).
+    """
+
+    def __init__(self, label: npt.ArrayLike, probability: npt.ArrayLike) -> None:
+        self._label = np.asarray(label, dtype=np.float64)
+        inside, _ = clipped(probability)
+        self._spline = SplineColumns.of_sample(inside, "logit")
+        self._columns = self._design(inside)
+        ones = np.ones((1, len(self._label)), dtype=np.float32)
+        self._start = np.nan_to_num(
+            fit_regression(self._columns, self._label, ones, link="logit")[0]
+        )
+
+    def fit(self, counts: Counts) -> FloatArray:
+        """Return (resample, coefficient): constant, then the spline's columns."""
+        return fit_regression(self._columns, self._label, counts, link="logit", start=self._start)
+
+    def observed(self, coefficients: FloatArray, probability: FloatArray) -> FloatArray:
+        """Return (resample, place)."""
+        return inverse_link(coefficients @ self._design(probability).T, "logit")
+
+    def _design(self, probability: FloatArray) -> FloatArray:
+        inside, _ = clipped(probability)
+        return np.column_stack([np.ones(len(inside)), self._spline(inside)])
+
+
+class SmoothSurvivalCurve:
+    r"""A Cox regression on a restricted cubic spline of :math:`\log(-\log(1-p))`, 3 knots [1]_.
+
+    It is fitted to the whole follow-up, ties by Breslow; the event probability at the horizon is
+    read with Breslow's baseline hazard.
+
+    Args:
+        time: (patient,) Days.
+        event: (patient,) 1 = occurred, 0 = censored.
+        probability: (patient,) Predicted, of the event by the horizon.
+        horizon_days: Days.
+
+    References:
+        .. [1] Austin, Harrell, van Klaveren, Statistics in Medicine 2020;39:2714-2742.
+    """
+
+    def __init__(
+        self,
+        time: npt.ArrayLike,
+        event: npt.ArrayLike,
+        probability: npt.ArrayLike,
+        horizon_days: float,
+    ) -> None:
+        inside, _ = clipped(probability)
+        self._spline = SplineColumns.of_sample(inside, "cloglog")
+        self._cox = CoxResamples(self._spline(inside), time, event)
+        self._horizon_days = horizon_days
+
+    def fit(self, counts: Counts) -> FloatArray:
+        """Return (resample, coefficient): log cumulative baseline hazard, log hazard ratios."""
+        beta = self._cox.coefficients(counts)
+        hazard = self._cox.cumulative_hazard(beta, counts, self._horizon_days)
+        with np.errstate(divide="ignore"):
+            return np.column_stack([np.log(hazard), beta])
+
+    def observed(self, coefficients: FloatArray, probability: FloatArray) -> FloatArray:
+        """Return (resample, place)."""
+        inside, _ = clipped(probability)
+        score = coefficients[:, :1] + coefficients[:, 1:] @ self._spline(inside).T
+        return inverse_link(score, "cloglog")

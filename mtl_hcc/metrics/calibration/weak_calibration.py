@@ -1,0 +1,87 @@
+"""Weak calibration: are predictions too high on average (intercept), or too extreme (slope)?"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl_hcc.metrics.calibration.probability_scale import Link, clipped, link
+from mtl_hcc.metrics.calibration.pseudo_values import PseudoValues
+from mtl_hcc.metrics.calibration.regression import fit_regression
+from mtl_hcc.metrics.calibration.shared_fit import Fit
+from mtl_hcc.metrics.statistic import Counts, FloatArray
+
+SLOPE_SPREAD = 1e-6
+"""Predictions that differ by less on the link scale are constant: they have no slope."""
+
+
+def class_recalibration(label: npt.ArrayLike, probability: npt.ArrayLike) -> Fit:
+    r"""Return slope and intercept of a two-class task, by logistic recalibration [1]_.
+
+    The slope b is from :math:`\mathrm{logit}\,P(y = 1) = a + b\,\mathrm{logit}(p)`, the intercept
+    from the same model with b = 1 (calibration in the large). 1 and 0 are perfect; b < 1 means
+    predictions that are too extreme, an intercept above 0 too low ones.
+
+    Args:
+        label: (patient,) 0 or 1.
+        probability: (patient,) Predicted, of the positive class.
+
+    References:
+        .. [1] Cox, Biometrika 1958;45:562-565; Van Calster et al., BMC Medicine 2019;17:230.
+    """
+    labels = np.asarray(label, dtype=np.float64)
+    return _recalibration(probability, "logit", lambda _: labels)
+
+
+def survival_recalibration(
+    time: npt.ArrayLike, event: npt.ArrayLike, probability: npt.ArrayLike, horizon_days: float
+) -> Fit:
+    r"""Return slope and intercept at a horizon, by a regression of pseudo-values [1]_.
+
+    :math:`\log(-\log(1 - E[\theta])) = a + b \log(-\log(1 - p))`, fitted by generalized estimating
+    equations with independence; the pseudo-values are computed anew in each resample.
+
+    Args:
+        time: (patient,) Days.
+        event: (patient,) 1 = occurred, 0 = censored.
+        probability: (patient,) Predicted, of the event by the horizon.
+        horizon_days: Days.
+
+    References:
+        .. [1] Royston, The Stata Journal 2014;14:738-755; van Geloven et al., BMJ
+            2022;377:e069249 (supplement: ``geese`` with ``mean.link = "cloglog"``).
+    """
+    return _recalibration(probability, "cloglog", PseudoValues(time, event, horizon_days))
+
+
+def _recalibration(
+    probability: npt.ArrayLike, name: Link, outcome: Callable[[Counts], FloatArray]
+) -> Fit:
+    inside, _ = clipped(probability)
+    score = link(inside, name)
+    constant = np.ptp(score) < SLOPE_SPREAD
+    center = 0.0 if constant else float(score.mean())
+    ones = np.ones((len(score), 1))
+    with_slope = np.column_stack([ones[:, 0], score - center])
+
+    def coefficients(
+        counts: Counts, start: tuple[FloatArray, FloatArray] | None
+    ) -> tuple[FloatArray, FloatArray]:
+        outcomes = outcome(counts)
+        first, second = start or (np.zeros(1), np.array([center, 1.0]))
+        intercept = fit_regression(ones, outcomes, counts, link=name, offset=score, start=first)
+        if constant:
+            return intercept, np.full((len(counts), 2), np.nan)
+        return intercept, fit_regression(with_slope, outcomes, counts, link=name, start=second)
+
+    sample = coefficients(np.ones((1, len(score)), dtype=np.float32), None)
+    start = np.nan_to_num(sample[0][0]), np.nan_to_num(sample[1][0])
+
+    def fit(counts: Counts) -> dict[str, FloatArray]:
+        if len(counts) == 1:
+            intercept, slope = coefficients(counts, None)
+        else:
+            intercept, slope = coefficients(counts, start)
+        return {"calibration_slope": slope[:, 1], "calibration_intercept": intercept[:, 0]}
+
+    return fit
