@@ -36,41 +36,57 @@ def parser() -> argparse.ArgumentParser:
         "--threshold", default="0.5",
         help="cut-off of two-class tasks, or youden: the best one on the train rows (default: 0.5)",
     )  # fmt: skip
+    made.add_argument(
+        "--between", choices=["split", "center"],
+        help="also compare each model between its splits, or between the centers of each split",
+    )  # fmt: skip
     return made
 
 
 @report_errors
 def main(argv: Sequence[str] | None = None) -> None:
-    """Read the predictions, write ``metrics.csv`` and ``comparisons.csv``, print the table."""
+    """Read the predictions, write the tables, print what matters most of them."""
     arguments = parser().parse_args(argv)
     import pandas as pd
     from rich.console import Console
 
     from mtl_hcc.metrics.comparisons import compare_models
+    from mtl_hcc.metrics.comparisons_table import comparisons_table, dropped_patients
     from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
+    from mtl_hcc.metrics.group_comparisons import compare_groups
     from mtl_hcc.metrics.predictions import read_predictions
+    from mtl_hcc.metrics.resamples import Resamples
     from mtl_hcc.metrics.results_table import print_results, results_table
     from mtl_hcc.metrics.thresholds import parse_threshold
 
-    console = Console()
-    settings = {
-        "bootstraps": arguments.bootstraps,
-        "seed": arguments.seed,
-        "threshold": parse_threshold(arguments.threshold),
-    }
+    console, output = Console(), arguments.output
+    threshold = parse_threshold(arguments.threshold)
+    # The same resamples for all tables: what one has computed the others take over.
+    resamples = Resamples(bootstraps=arguments.bootstraps, seed=arguments.seed)
     files = name_files(arguments.predictions, arguments.names)
     tables = [read_predictions(path, model=name) for path, name in files]
     refuse_same_names(tables, arguments.predictions)
     predictions = pd.concat(tables, ignore_index=True)
-    metrics = evaluate_predictions(predictions, **settings, progress=console.is_terminal)
-    written = [write_table(metrics, arguments.output / "metrics.csv")]
-    if metrics["model"].nunique() > 1:
-        comparisons = compare_models(predictions, **settings)
-        written.append(write_table(comparisons, arguments.output / "comparisons.csv"))
+    metrics = evaluate_predictions(
+        predictions, threshold=threshold, resamples=resamples, progress=console.is_terminal
+    )
     print_results(results_table(metrics))
+    written = [write_table(metrics, output / "metrics.csv")]
+    several = metrics["model"].nunique() > 1
+    if several:
+        comparisons = compare_models(predictions, threshold=threshold, resamples=resamples)
+        written.append(write_table(comparisons, output / "comparisons.csv"))
+        print_results(comparisons_table(comparisons))
+        for sentence in dropped_patients(comparisons):
+            console.print(sentence, soft_wrap=True)
+    if arguments.between:
+        groups = compare_groups(
+            predictions, by=arguments.between, threshold=threshold, resamples=resamples
+        )
+        written.append(write_table(groups, output / "group_comparisons.csv"))
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True)
-    if metrics["model"].nunique() == 1:
+    if not several:
         console.print("next: compare models with --predictions one.csv another.csv")
 
 

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from mtl_hcc.metrics.multiple_tests import holm
+from mtl_hcc.metrics.multiple_tests import holm_by
 from mtl_hcc.metrics.paired import compare_pair
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import Resamples
@@ -82,6 +82,5 @@ def compare_models(
     comparisons = pd.DataFrame(records, columns=COMPARISON_COLUMNS)
     numbers = ["difference", "ci_low", "ci_high", "p", "horizon_days"]
     comparisons[numbers] = comparisons[numbers].astype(float)
-    for _, family in comparisons.groupby(FAMILY, dropna=False, sort=False):
-        comparisons.loc[family.index, "p_holm"] = holm(family["p"])
-    return comparisons.astype({"p_holm": float, "n": "Int64", "dropped": "Int64"})
+    comparisons["p_holm"] = holm_by(comparisons, FAMILY)
+    return comparisons.astype({"n": "Int64", "dropped": "Int64"})

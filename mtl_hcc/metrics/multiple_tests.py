@@ -1,7 +1,10 @@
 """What a p-value is worth when several pairs of models are compared: Holm's correction."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from mtl_hcc.metrics.statistic import FloatArray
 
@@ -27,4 +30,12 @@ def holm(p: npt.ArrayLike) -> FloatArray:
     steps = np.arange(len(order), 0, -1) * values[order]
     adjusted = np.full(len(values), np.nan)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return adjusted
+
+
+def holm_by(tests: pd.DataFrame, family: Sequence[str]) -> "pd.Series[float]":
+    """Return the corrected column ``p`` of a table; rows of equal ``family`` are one family."""
+    adjusted = pd.Series(np.nan, index=tests.index, dtype=float)
+    for _, rows in tests.groupby(list(family), dropna=False, sort=False):
+        adjusted[rows.index] = holm(rows["p"])
     return adjusted

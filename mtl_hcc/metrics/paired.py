@@ -1,7 +1,6 @@
 """Two models on the same patients: DeLong's test for the AUC, else the paired bootstrap."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -93,33 +92,47 @@ def _pair_metrics(a: pd.DataFrame, b: pd.DataFrame, kind: str) -> list[TaskMetri
     return reclassification_metrics(a, b) if kind == "binary" and len(a) else []
 
 
+def auc_scores(name: str, rows: pd.DataFrame, kind: str) -> tuple[pd.Series, pd.Series] | None:
+    """Return label and score of ``auc`` of two classes, or of ``auc_<k>``; else ``None``."""
+    single = re.fullmatch(r"auc_(\d+)", name)
+    if rows.empty or rows["patient_id"].duplicated().any():
+        return None  # DeLong's test takes each patient once
+    if kind == "binary" and name == "auc":
+        return rows["label"], rows["probability"]
+    if kind == "multiclass" and single:
+        k = int(single[1])
+        return rows["label"] == k, rows[class_columns(rows)[k]]
+    return None
+
+
 def _delong(name: str, a: pd.DataFrame, b: pd.DataFrame, kind: str) -> Record | None:
     """Compare two AUCs; ``None`` where DeLong's test does not apply."""
-    single = re.fullmatch(r"auc_(\d+)", name)
-    if a["patient_id"].duplicated().any():
-        return None
-    if kind == "binary" and name == "auc":
-        label, scores = a["label"], [rows["probability"] for rows in (a, b)]
-    elif kind == "multiclass" and single:
-        k = int(single[1])
-        label, scores = a["label"] == k, [rows[class_columns(rows)[k]] for rows in (a, b)]
-    else:
+    of_a, of_b = auc_scores(name, a, kind), auc_scores(name, b, kind)
+    if of_a is None or of_b is None:
         return None
     try:
-        return _record(*delong_difference(label, *scores, strata=a["fold"]), "delong")
+        return _record(*delong_difference(*of_a, of_b[1], strata=a["fold"]), "delong")
     except NotComputableError:
         return None
 
 
 def _bootstrap(a: ResampledMetric, b: ResampledMetric) -> Record:
     """Compare a metric of two models on the same resamples."""
+    reason = why_not_compared(a, b)
+    if reason:
+        return {"method": reason}
+    with np.errstate(invalid="ignore"):  # a ratio may be infinite on both sides
+        differences = a.values - b.values
+    return with_interval(a.of_sample - b.of_sample, differences, "paired_bootstrap")
+
+
+def why_not_compared(a: ResampledMetric, b: ResampledMetric) -> str:
+    """Return why a metric cannot be compared by resamples, empty if it can."""
     for side in (a, b):
         if not np.isfinite(side.of_sample):
             missing = not np.isfinite(side.value)
-            return {"method": side.metric.why_not if missing else "it is not resampled"}
-    if a.metric.name.endswith("_p"):
-        return {"method": "p-values are not compared"}
-    return _with_interval(a.of_sample - b.of_sample, a.values - b.values, ())
+            return side.metric.why_not if missing else "it is not resampled"
+    return "p-values are not compared" if a.metric.name.endswith("_p") else ""
 
 
 def _of_both(pair: ResampledMetric) -> Record:
@@ -127,13 +140,13 @@ def _of_both(pair: ResampledMetric) -> Record:
     record: Record = {"metric": pair.metric.name, "horizon_days": pair.metric.horizon_days}
     if not np.isfinite(pair.of_sample):
         return {**record, "method": pair.metric.why_not}
-    return {**record, **_with_interval(pair.of_sample, pair.values, pair.metric.notes)}
+    method = "; ".join(["paired_bootstrap", *pair.metric.notes])
+    return {**record, **with_interval(pair.of_sample, pair.values, method)}
 
 
-def _with_interval(difference: float, values: FloatArray, notes: Sequence[str]) -> Record:
-    low, high = percentile_interval(values)
-    method = "; ".join(["paired_bootstrap", *notes])
-    return _record(difference, low, high, two_sided_p(values), method)
+def with_interval(difference: float, values: FloatArray, method: str) -> Record:
+    """Return a difference with the percentile interval and p of its resampled values."""
+    return _record(difference, *percentile_interval(values), two_sided_p(values), method)
 
 
 def _record(difference: float, low: float, high: float, p: float, method: str) -> Record:

@@ -94,6 +94,42 @@ def delong_difference(
     return difference, difference - half, difference + half, p
 
 
+def delong_unpaired(
+    label_a: npt.ArrayLike,
+    probability_a: npt.ArrayLike,
+    label_b: npt.ArrayLike,
+    probability_b: npt.ArrayLike,
+    *,
+    level: float = LEVEL,
+) -> tuple[float, float, float, float]:
+    r"""Compare the AUCs of two independent groups of patients, e.g. of two centers.
+
+    As R's ``pROC::roc.test(paired = FALSE)``: t-distribution with Welch's degrees of freedom
+    :math:`(S_a + S_b)^2 / (S_a^2 / (n_a - 1) + S_b^2 / (n_b - 1))`.
+
+    Returns:
+        Difference a - b, ends of its interval, two-sided p, as :func:`delong_difference`.
+
+    Raises:
+        NotComputableError: A group has fewer than two patients of a class.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    groups = ((label_a, probability_a), (label_b, probability_b))
+    (value_a, s_a), (value_b, s_b) = (
+        (float(value[0]), float(covariance[0, 0]))
+        for value, covariance in (delong_covariance(*group) for group in groups)
+    )
+    difference, variance = value_a - value_b, s_a + s_b
+    if variance <= 1e-24:
+        return difference, difference, difference, 1.0 if difference == 0 else float("nan")
+    n_a, n_b = len(np.asarray(label_a)), len(np.asarray(label_b))
+    freedom = variance**2 / (s_a**2 / (n_a - 1) + s_b**2 / (n_b - 1))
+    half = float(stdtrit(freedom, (1 + level) / 2)) * variance**0.5
+    p = 2 * float(stdtr(freedom, -abs(difference) / variance**0.5))
+    return difference, difference - half, difference + half, p
+
+
 def midranks(values: FloatArray) -> FloatArray:
     """Return the ranks 1..n of the values, ties sharing their mean rank."""
     _, place, number = np.unique(values, return_inverse=True, return_counts=True)

@@ -3,12 +3,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.stats import rankdata
 
 from mtl_hcc.metrics.classification.delong import (
     delong_covariance,
     delong_difference,
     delong_interval,
+    delong_unpaired,
     midranks,
 )
 from mtl_hcc.metrics.statistic import NotComputableError
@@ -74,3 +76,21 @@ def test_too_few_of_a_class_are_refused(label):
 def test_midranks_equal_scipy():
     values = np.random.default_rng(0).integers(0, 9, 60).astype(float)
     assert midranks(values) == pytest.approx(rankdata(values))
+
+
+def test_two_groups_of_patients_are_compared_as_by_r_proc(patients):
+    expected = pd.read_csv(FOLDER / "unpaired.csv", index_col="name")["value"]
+    a, b = patients.iloc[:70], patients.iloc[70:]
+    difference, low, high, p = delong_unpaired(a["label"], a["a"], b["label"], b["a"])
+    assert difference == pytest.approx(expected["unpaired_difference"], abs=1e-12)
+    assert p == pytest.approx(expected["unpaired_p"], abs=1e-9)
+    error = difference / stats.t.isf(p / 2, expected["unpaired_df"])
+    half = abs(error) * stats.t.isf(0.025, expected["unpaired_df"])
+    assert (low, high) == pytest.approx((difference - half, difference + half))
+
+
+def test_two_perfect_groups_do_not_differ_and_small_ones_are_refused():
+    perfect = ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])
+    assert delong_unpaired(*perfect, *perfect) == (0, 0, 0, 1)
+    with pytest.raises(NotComputableError, match="two patients of each class"):
+        delong_unpaired([0, 0, 1], [0.1, 0.2, 0.3], *perfect)
