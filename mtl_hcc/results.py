@@ -64,13 +64,15 @@ def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult, history: pd
         result: Of the whole run.
         history: ``history.csv`` of the first fold.
     """
-    sources = {"predictions": result.predictions, "history": history}
+    sources = {"predictions": result.predictions, "history": history, "metrics": result.metrics}
     tables = {"metrics": result.metrics, "predictions": result.predictions}
     for logger in loggers:
-        # A figure's only argument is named after the table that it needs.
+        # A figure's arguments are named after the tables that it needs.
+        needed = {name: inspect.signature(draw).parameters for name, draw in FIGURES.items()}
         figures = {
-            name: draw(sources[next(iter(inspect.signature(draw).parameters))])
+            name: draw(**{table: sources[table] for table in needed[name]})
             for name, draw in FIGURES.items()
+            if set(needed[name]) <= set(sources)
         }
         log_tables_and_figures(logger, tables, figures)
         logger.experiment.summary.update(_final_values(result.metrics))

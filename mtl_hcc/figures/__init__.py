@@ -6,21 +6,22 @@ Matplotlib itself is imported when a figure is drawn, so that importing this pac
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from mtl_hcc.figures.kaplan_meier import kaplan_meier
 from mtl_hcc.figures.learning_curves import learning_curves
+from mtl_hcc.figures.nomogram import nomogram_mvi, nomogram_os
 from mtl_hcc.figures.roc import roc
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIGURES: "dict[str, Callable[[pd.DataFrame], Figure]]" = {
+FIGURES: "dict[str, Callable[..., Figure]]" = {
     "kaplan_meier": kaplan_meier,
     "roc": roc,
     "learning_curves": learning_curves,
+    "nomogram_mvi": nomogram_mvi,
+    "nomogram_os": nomogram_os,
 }
-"""Name to figure. A figure's only argument is named after the table that it needs:
-``predictions`` or ``history``."""
+"""Name to figure. A figure's arguments are named after the tables that it needs: ``predictions``,
+``history``, ``patients``, ``metrics`` or ``comparisons``."""
 
-__all__ = ["FIGURES", "kaplan_meier", "learning_curves", "roc"]
+__all__ = ["FIGURES", "kaplan_meier", "learning_curves", "nomogram_mvi", "nomogram_os", "roc"]
