@@ -10,6 +10,7 @@ from mtl_hcc.figures.kaplan_meier import kaplan_meier
 from mtl_hcc.figures.learning_curves import learning_curves
 from mtl_hcc.figures.nomogram import nomogram_mvi, nomogram_os
 from mtl_hcc.figures.roc import roc
+from mtl_hcc.figures.roc_at_horizons import roc_at_horizons
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 FIGURES: "dict[str, Callable[..., Figure]]" = {
     "kaplan_meier": kaplan_meier,
     "roc": roc,
+    "roc_at_horizons": roc_at_horizons,
     "learning_curves": learning_curves,
     "nomogram_mvi": nomogram_mvi,
     "nomogram_os": nomogram_os,
@@ -24,4 +26,12 @@ FIGURES: "dict[str, Callable[..., Figure]]" = {
 """Name to figure. A figure's arguments are named after the tables that it needs: ``predictions``,
 ``history``, ``patients``, ``metrics`` or ``comparisons``."""
 
-__all__ = ["FIGURES", "kaplan_meier", "learning_curves", "nomogram_mvi", "nomogram_os", "roc"]
+__all__ = [
+    "FIGURES",
+    "kaplan_meier",
+    "learning_curves",
+    "nomogram_mvi",
+    "nomogram_os",
+    "roc",
+    "roc_at_horizons",
+]
