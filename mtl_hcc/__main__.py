@@ -9,7 +9,9 @@ VERBS = {
     "fit": "config + cohort -> trained network, predictions, metrics beside clinical baselines",
     "predict": "trained model + any cohort, with or without outcomes -> predictions.csv",
     "evaluate": "one or more predictions.csv -> metrics.csv with intervals, comparisons.csv",
+    "report": "one or more runs -> one page with all figures and tables, each also as a file",
     "explain": "trained model + cohort -> activation maps, overlays, shares by region, occlusion",
+    "ablate": "config + study -> variants on the same folds, what each part is worth",
     "dashboard": "a W&B project -> its saved workspace and report page",
 }
 

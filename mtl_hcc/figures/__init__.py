@@ -6,6 +6,7 @@ Matplotlib itself is imported when a figure is drawn, so that importing this pac
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mtl_hcc.figures.ablation import ablation
 from mtl_hcc.figures.kaplan_meier import kaplan_meier
 from mtl_hcc.figures.learning_curves import learning_curves
 from mtl_hcc.figures.nomogram import nomogram_mvi, nomogram_os
@@ -22,12 +23,14 @@ FIGURES: "dict[str, Callable[..., Figure]]" = {
     "learning_curves": learning_curves,
     "nomogram_mvi": nomogram_mvi,
     "nomogram_os": nomogram_os,
+    "ablation": ablation,
 }
 """Name to figure. A figure's arguments are named after the tables that it needs: ``predictions``,
-``history``, ``patients``, ``metrics`` or ``comparisons``."""
+``history``, ``patients``, ``metrics``, ``comparisons`` or ``ablation``."""
 
 __all__ = [
     "FIGURES",
+    "ablation",
     "kaplan_meier",
     "learning_curves",
     "nomogram_mvi",

@@ -1,0 +1,82 @@
+"""The process of one run: ``fit`` from its plan, going on where an earlier process stopped."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from jsonargparse import ArgumentParser, Namespace
+from pytorch_lightning.utilities import rank_zero_only
+
+from mtl_hcc.ablation.fingerprint import fingerprint
+from mtl_hcc.ablation.planned_run import last_checkpoints, read_record, state_of, write_record
+from mtl_hcc.checkpoint import read_checkpoint
+from mtl_hcc.config import build_parser, plain_config, read_config
+from mtl_hcc.entry_point import report_errors
+from mtl_hcc.errors import CheckpointError, RunError
+from mtl_hcc.fit import fit, keep_earlier_run
+
+
+@report_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line: flags as those of `fit`."""
+    parser = build_parser(__doc__ or "", prog="python -m mtl_hcc.ablation.one_run")
+    config = read_config(parser, arguments)
+    if getattr(rank_zero_only, "rank", 0) != 0:  # another device of the same run
+        config.ckpt_path = "last" if last_checkpoints(Path(config.run)) else None
+        fit(parser, config)
+        return
+    folder = Path(config.run)
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"), blocking=False)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock:
+            train(parser, config)
+    except Timeout as error:
+        raise RunError(
+            "another process is training this run",
+            where=str(folder),
+            remedy="Wait for it, or end it; then give the command again.",
+        ) from error
+
+
+def train(parser: ArgumentParser, config: Namespace) -> None:
+    """Train a run unless it is finished; go on where it stopped if its settings are the same.
+
+    Args:
+        parser: That parsed the config.
+        config: Of the run; ``ckpt_path`` is decided here.
+    """
+    folder = Path(config.run)
+    values = plain_config(parser, config)
+    state = state_of(folder, values)
+    if state == "finished":
+        print("Finished before with these settings.")
+        return
+    goes_on = state == "half-finished" and _readable(last_checkpoints(folder))
+    if goes_on:
+        config.ckpt_path = "last"
+        print("Going on where it stopped.")
+    else:
+        keep_earlier_run(folder)
+    known = {"fingerprint": fingerprint(values), "finished": False, "seconds": None}
+    write_record(folder, **known)
+    start = time.perf_counter()
+    fit(parser, config)
+    seconds = None if goes_on else time.perf_counter() - start
+    write_record(folder, **read_record(folder) | {"finished": True, "seconds": seconds})
+
+
+def _readable(checkpoints: list[Path]) -> bool:
+    """Return whether all checkpoints can be read: a power cut may have left half of one."""
+    try:
+        for path in checkpoints:
+            read_checkpoint(path)
+    except CheckpointError as error:
+        print(f"Starting anew: {error}")
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
