@@ -1,12 +1,12 @@
 """Which variables go with earlier events? Cox regression on one or on several of them."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.survival.partial_likelihood import largest_likelihood
 from mtl_hcc.metrics.survival.proportional_hazards import proportional_hazards_p
 
 COLUMNS = ["hazard_ratio", "ci_low", "ci_high", "p", "ph_p"]
@@ -18,7 +18,7 @@ has no maximum: a hazard ratio runs off to zero or infinity."""
 def cox_regression(
     table: pd.DataFrame, time: str, event: str, covariates: Sequence[str]
 ) -> pd.DataFrame:
-    """Fit a Cox model (lifelines, Efron's ties, no penalty) to the patients with complete cells.
+    """Fit a Cox model (Efron's ties, no penalty) to the patients with complete cells.
 
     A covariate of text or categories becomes one term per level, named ``<column> <level>``,
     against the first level (in the order of the categories, else of the alphabet).
@@ -120,21 +120,8 @@ def _fit(
     scaled: pd.DataFrame, time: "pd.Series[float]", event: "pd.Series[float]"
 ) -> tuple[FloatArray, FloatArray]:
     """Return coefficients and standard errors (term,) of standardized terms."""
-    from lifelines import CoxPHFitter
-    from lifelines.exceptions import ConvergenceError
-
-    numbered = scaled.set_axis([f"x{place}" for place in range(scaled.shape[1])], axis=1)
-    data = numbered.assign(time=time.astype(float), event=event.astype(float))
-    model = CoxPHFitter()
-    try:
-        with warnings.catch_warnings():
-            # What these warn of (separation, low variance) is judged below by the outcome.
-            warnings.simplefilter("ignore")
-            model.fit(data, "time", "event")
-    except (ConvergenceError, np.linalg.LinAlgError, ValueError) as error:
-        raise NotComputableError("the Cox model does not converge") from error
-    beta, errors = model.params_.to_numpy(), model.standard_errors_.to_numpy()
-    wrong = ~np.isfinite(beta) | ~np.isfinite(errors) | (errors > SEPARATED)
+    beta, errors = largest_likelihood(scaled.to_numpy(), time, event)
+    wrong = ~(errors < SEPARATED)
     if wrong.any():
         term = scaled.columns[int(np.argmax(wrong))]
         raise NotComputableError(

@@ -6,13 +6,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.predictions import HORIZON_PATTERN
 from mtl_hcc.metrics.statistic import BoolArray, NotComputableError
 from mtl_hcc.metrics.survival.hazard_ratio import (
     hazard_ratio,
     hazard_ratio_statistic,
     why_not_hazard_ratio,
 )
+from mtl_hcc.metrics.survival.horizons import task_horizons
 from mtl_hcc.metrics.survival.kaplan_meier import median_follow_up
 from mtl_hcc.metrics.survival.logrank import logrank_p
 from mtl_hcc.metrics.survival.restricted_mean import (
@@ -24,8 +24,6 @@ from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, no_value
 
 RISK_GROUPS = ("hazard_ratio", "logrank_p", "rmst_difference", "median_follow_up_days")
 """Names in the order of ``metrics.csv``. ``rmst_difference``: days, high minus low risk."""
-HORIZONS_DAYS = (365, 730, 1095, 1825)
-"""For tables without columns ``survival_<days>``."""
 REPEATED = "patients repeat over folds, so that no exact test applies"
 
 
@@ -41,7 +39,7 @@ def risk_group_metrics(sample: TaskRows) -> list[TaskMetric]:
     return [
         _hazard_ratio(rows, group, rule),
         _logrank(rows, group, rule),
-        *(_restricted_mean(rows, group, rule, days) for days in _horizons(sample)),
+        *(_restricted_mean(rows, group, rule, at) for at in task_horizons(sample).items()),
         _follow_up(rows),
     ]
 
@@ -117,20 +115,6 @@ def _follow_up(rows: pd.DataFrame) -> TaskMetric:
         interval=(low, high, "reverse Kaplan-Meier, log-log interval"),
         value=value,
     )
-
-
-def _horizons(sample: TaskRows) -> list[tuple[int, str]]:
-    """Return the horizons in days, each with the reason not to use it (empty: usable)."""
-    matches = [
-        HORIZON_PATTERN.fullmatch(str(name)) for name in sample.rows.dropna(axis=1, how="all")
-    ]
-    given = sorted(int(match[1]) for match in matches if match)
-    ends = [part["time_days"].max() for part in (sample.rows, sample.train) if len(part)]
-    inside = [days for days in given or HORIZONS_DAYS if days < min(ends)]
-    if not given:
-        return [(days, "") for days in inside]
-    reason = f"the horizon is not inside the follow-up of {min(ends):g} days"
-    return [(days, "" if days in inside else reason) for days in given]
 
 
 def _repeated(rows: pd.DataFrame) -> bool:

@@ -11,8 +11,9 @@ from mtl_hcc.metrics.statistic import (
     FloatArray,
     NotComputableError,
     Statistic,
+    in_blocks,
 )
-from mtl_hcc.metrics.survival.risk_counts import at_risk_and_events, blocks
+from mtl_hcc.metrics.survival.risk_counts import at_risk_and_events
 
 STEPS = 50
 CLOSE = 1e-10
@@ -73,10 +74,9 @@ def hazard_ratio_statistic(
     group = np.asarray(high_risk, dtype=bool)
 
     def ratio(counts: Counts) -> FloatArray:
-        parts = [_log_hazard_ratio(part, days, events, group)[0] for part in blocks(counts)]
-        return np.exp(np.concatenate(parts)) if parts else np.empty(0)
+        return np.exp(_log_hazard_ratio(counts, days, events, group)[0])
 
-    return ratio
+    return in_blocks(ratio, len(days))
 
 
 def _log_hazard_ratio(

@@ -3,9 +3,16 @@
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import BoolArray, Counts, FloatArray, NotComputableError, Statistic
+from mtl_hcc.metrics.statistic import (
+    BoolArray,
+    Counts,
+    FloatArray,
+    NotComputableError,
+    Statistic,
+    in_blocks,
+)
 from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier
-from mtl_hcc.metrics.survival.risk_counts import at_risk_and_events, blocks
+from mtl_hcc.metrics.survival.risk_counts import at_risk_and_events
 
 
 def restricted_mean(
@@ -86,14 +93,10 @@ def restricted_mean_statistic(
     group = np.asarray(high_risk, dtype=bool)
 
     def difference(counts: Counts) -> FloatArray:
-        parts = [
-            _area(part[:, group], days[group], events[group], horizon_days)
-            - _area(part[:, ~group], days[~group], events[~group], horizon_days)
-            for part in blocks(counts)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0)
+        high = _area(counts[:, group], days[group], events[group], horizon_days)
+        return high - _area(counts[:, ~group], days[~group], events[~group], horizon_days)
 
-    return difference
+    return in_blocks(difference, len(days))
 
 
 def _area(counts: Counts, time: FloatArray, event: BoolArray, horizon_days: float) -> FloatArray:

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.survival.logrank import logrank, logrank_p, logrank_trend
+
+
+def test_several_groups_equal_r(patients, found_by_r):
+    found = logrank(patients["time"], patients["event"], patients["group"])
+    expected = found_by_r("logrank groups")
+    assert found.chi_square == pytest.approx(expected["chi"])
+    assert found.p == pytest.approx(expected["p"])
+    assert list(found.expected) == pytest.approx(list(found_by_r("logrank expected").values()))
+    assert found.observed.sum() == patients["event"].sum()
+
+
+def test_the_trend_equals_tarone_by_hand_in_r(patients, found_by_r):
+    found = logrank_trend(patients["time"], patients["event"], patients["group"])
+    assert found.chi_square == pytest.approx(found_by_r("logrank trend")["chi"])
+    assert found.degrees == 1
+
+
+def test_two_groups_equal_r_and_have_the_trend_of_their_own_test(patients, found_by_r):
+    rows = (patients["time"], patients["event"], patients["high"])
+    assert logrank_p(*rows) == pytest.approx(found_by_r("logrank two")["p"])
+    assert logrank_trend(*rows, scores=[0, 7]).p == pytest.approx(logrank_p(*rows))
+
+
+cohorts = st.lists(
+    st.tuples(st.integers(1, 9), st.booleans(), st.integers(0, 2)), min_size=4, max_size=40
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(cohorts)
+def test_it_does_not_depend_on_the_groups_names_or_the_patients_order(rows):
+    time, event, group = (np.array(column) for column in zip(*rows, strict=True))
+    try:
+        first = logrank(time, event, group)
+    except NotComputableError:
+        assume(False)
+    renamed = logrank(time[::-1], event[::-1], np.array(["z", "a", "m"])[group[::-1]])
+    assert renamed.chi_square == pytest.approx(first.chi_square, abs=1e-9)
+    assert 0 <= first.p <= 1
+
+
+@pytest.mark.parametrize(
+    ("time", "event", "group", "reason"),
+    [
+        ([1, 2], [1, 1], [0, 0], "all patients are in one"),
+        ([1, 2], [0, 0], [0, 1], "no event"),
+        ([1, 2, 3], [1, 0, 1], [0, 0, 1], "never at risk together"),
+    ],
+)
+def test_a_test_that_is_not_possible_says_why(time, event, group, reason):
+    if reason == "never at risk together":
+        time, event = [1, 1, 3], [0, 0, 1]
+    with pytest.raises(NotComputableError, match=reason):
+        logrank(time, event, group)
