@@ -8,7 +8,13 @@ from mtl_hcc.metrics.calibration.curve_distance import DISTANCES, curve_distance
 from mtl_hcc.metrics.calibration.probability_scale import clipped
 from mtl_hcc.metrics.calibration.shared_fit import Fit, SharedFit
 from mtl_hcc.metrics.calibration.smooth_curve import SmoothClassCurve
-from mtl_hcc.metrics.calibration.survival_calibration import ENOUGH, NO_CURVE, WEAK
+from mtl_hcc.metrics.calibration.survival_calibration import (
+    ENOUGH_FOR_CURVE,
+    ENOUGH_FOR_SLOPE,
+    NO_CURVE,
+    WEAK,
+    too_few,
+)
 from mtl_hcc.metrics.calibration.weak_calibration import class_recalibration
 from mtl_hcc.metrics.predictions import class_columns
 from mtl_hcc.metrics.statistic import Counts, FloatArray
@@ -35,19 +41,16 @@ def binary_calibration_metrics(sample: TaskRows) -> list[TaskMetric]:
     if label.min() == label.max():
         return metrics + [TaskMetric(name, no_value, ONE_CLASS) for name in (*WEAK, *DISTANCES)]
     weak = SharedFit(class_recalibration(label, inside))
-    fixed = {"calibration_intercept": ("slope fixed at 1",)}
+    slope, intercept = (weak.statistic(name) for name in WEAK)
+    size = int(label.sum()), int(len(label) - label.sum())
+    few = too_few("a slope", *size, ENOUGH_FOR_SLOPE)
+    notes = (RECALIBRATION, "slope fixed at 1", *moved)
     metrics += [
-        TaskMetric(
-            name,
-            weak.statistic(name),
-            SEPARATED,
-            (RECALIBRATION, *fixed.get(name, ()), *moved),
-        )
-        for name in WEAK
+        TaskMetric(WEAK[0], no_value if few else slope, few or SEPARATED, (RECALIBRATION, *moved)),
+        TaskMetric(WEAK[1], intercept, SEPARATED, notes),
     ]
-    rarer = int(min(label.sum(), len(label) - label.sum()))
-    if rarer < ENOUGH:
-        few = f"{rarer} patients of the rarer class: a smoothed curve needs {ENOUGH}"
+    few = too_few("a smoothed curve", *size, ENOUGH_FOR_CURVE)
+    if few:
         return metrics + [TaskMetric(name, no_value, few) for name in DISTANCES]
     curve = SharedFit(smoothed_distances(label, inside))
     return metrics + [

@@ -1,17 +1,15 @@
 """Cox regression of all resamples at once, for a few columns."""
 
+import weakref
+
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.calibration.regression import (
-    LARGEST_COEFFICIENT,
-    LARGEST_STEP,
-    RESAMPLE_TOLERANCE,
-    STEPS,
-    TOLERANCE,
-    solve,
-)
-from mtl_hcc.metrics.statistic import Counts, FloatArray
+from mtl_hcc.metrics.calibration.newton import newton, solve
+from mtl_hcc.metrics.statistic import BoolArray, Counts, FloatArray
+
+SAME = 1e-6
+"""Standardized columns closer than this are the same."""
 
 
 class CoxResamples:
@@ -41,28 +39,30 @@ class CoxResamples:
         # Events are ordered latest first: those from this place on are at or before the own time.
         self._passed = np.searchsorted(-self._event_times, -times, side="left")
         ones = np.ones((1, len(times)), dtype=np.float32)
+        self._counts: weakref.ref[Counts] | None = None
+        self._coefficients: FloatArray = np.empty((0, number))
         self._start = np.zeros(number)
         self._start = np.nan_to_num(self.coefficients(ones)[0])
 
+    def has(self, columns: FloatArray) -> bool:
+        """Return whether these are the columns (patient, column) of this regression."""
+        same = columns.shape == self._columns.shape
+        return same and np.allclose(columns[self._order], self._columns, rtol=0, atol=SAME)
+
     def coefficients(self, counts: Counts) -> FloatArray:
-        """Return (resample, column) log hazard ratios, NaN where there is no finite solution."""
-        weights = counts[:, self._order].astype(np.float64)
-        beta = np.tile(self._start, (len(counts), 1))
-        done = np.zeros(len(counts), dtype=bool)
-        going = np.arange(len(counts))
-        tolerance = TOLERANCE if len(counts) == 1 else RESAMPLE_TOLERANCE
-        for _ in range(STEPS):
-            step, solved = self._newton_step(beta[going], weights[going])
-            step = np.clip(step, -LARGEST_STEP, LARGEST_STEP)
-            beta[going] += step
-            small = np.abs(step).max(axis=1) < tolerance
-            done[going] = small & solved
-            stays = ~small & solved & (np.abs(beta[going]).max(axis=1) < LARGEST_COEFFICIENT)
-            going = going[stays]
-            if len(going) == 0:
-                break
-        beta[~done] = np.nan
-        return beta
+        """Return (resample, column) log hazard ratios, NaN where there is no finite solution.
+
+        The last answer is remembered: curves at several horizons may share one regression.
+        """
+        if self._counts is None or self._counts() is not counts:
+            weights = counts[:, self._order].astype(np.float64)
+            self._coefficients = newton(
+                lambda beta, going: self._newton_step(beta, weights[going]),
+                self._start,
+                len(counts),
+            )
+            self._counts = weakref.ref(counts)
+        return self._coefficients
 
     def cumulative_hazard(
         self, beta: FloatArray, counts: Counts, horizon_days: float
@@ -80,9 +80,7 @@ class CoxResamples:
         deaths = weights[:, self._events]
         return np.divide(deaths, at_risk, out=np.zeros_like(deaths), where=deaths > 0)
 
-    def _newton_step(
-        self, beta: FloatArray, weights: FloatArray
-    ) -> "tuple[FloatArray, npt.NDArray[np.bool_]]":
+    def _newton_step(self, beta: FloatArray, weights: FloatArray) -> tuple[FloatArray, BoolArray]:
         number = beta.shape[1]
         relative = weights * _hazard(beta @ self._columns.T)
         at_risk = np.cumsum(relative, axis=1)[:, self._at_risk]

@@ -14,7 +14,7 @@ Fit = Callable[[Counts], dict[str, FloatArray]]
 
 
 class SharedFit:
-    """A fit that gives several metrics; the last table of counts is remembered.
+    """A fit that gives several metrics; the sample and the last resamples are remembered.
 
     Args:
         fit: Computes the metrics of a block of resamples.
@@ -22,6 +22,7 @@ class SharedFit:
 
     def __init__(self, fit: Fit) -> None:
         self._fit = fit
+        self._sample: tuple[Counts, dict[str, FloatArray]] | None = None
         self._counts: weakref.ref[Counts] | None = None
         self._values: dict[str, FloatArray] = {}
 
@@ -31,6 +32,10 @@ class SharedFit:
 
     def values(self, counts: Counts) -> dict[str, FloatArray]:
         """Return all metrics of all resamples."""
+        if len(counts) == 1:
+            if self._sample is None or not np.array_equal(self._sample[0], counts):
+                self._sample = counts, self._fit(counts)
+            return self._sample[1]
         if self._counts is None or self._counts() is not counts:
             blocks = [self._fit(block) for block in resample_blocks(counts)]
             self._values = {

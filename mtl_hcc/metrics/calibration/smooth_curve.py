@@ -1,5 +1,6 @@
 """The smoothed calibration curve: how often is the event seen where p is predicted?"""
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -67,6 +68,8 @@ class SmoothSurvivalCurve:
         event: (patient,) 1 = occurred, 0 = censored.
         probability: (patient,) Predicted, of the event by the horizon.
         horizon_days: Days.
+        known: Regressions of the same patients that are there already: in a model of proportional
+            hazards the columns are the same at every horizon, and so is the regression.
 
     References:
         .. [1] Austin, Harrell, van Klaveren, Statistics in Medicine 2020;39:2714-2742.
@@ -78,16 +81,20 @@ class SmoothSurvivalCurve:
         event: npt.ArrayLike,
         probability: npt.ArrayLike,
         horizon_days: float,
+        known: Sequence[CoxResamples] = (),
     ) -> None:
         inside, _ = clipped(probability)
         self._spline = SplineColumns.of_sample(inside, "cloglog")
-        self._cox = CoxResamples(self._spline(inside), time, event)
+        columns = self._spline(inside)
         self._horizon_days = horizon_days
+        self.cox = next((cox for cox in known if cox.has(columns)), None) or CoxResamples(
+            columns, time, event
+        )
 
     def fit(self, counts: Counts) -> FloatArray:
         """Return (resample, coefficient): log cumulative baseline hazard, log hazard ratios."""
-        beta = self._cox.coefficients(counts)
-        hazard = self._cox.cumulative_hazard(beta, counts, self._horizon_days)
+        beta = self.cox.coefficients(counts)
+        hazard = self.cox.cumulative_hazard(beta, counts, self._horizon_days)
         with np.errstate(divide="ignore"):
             return np.column_stack([np.log(hazard), beta])
 
@@ -96,3 +103,20 @@ class SmoothSurvivalCurve:
         inside, _ = clipped(probability)
         score = coefficients[:, :1] + coefficients[:, 1:] @ self._spline(inside).T
         return inverse_link(score, "cloglog")
+
+
+def smooth_survival_curves(
+    time: npt.ArrayLike, event: npt.ArrayLike, probability: Mapping[int, FloatArray]
+) -> dict[int, SmoothSurvivalCurve]:
+    """Return the curves at several horizons, sharing regressions where they are the same.
+
+    Args:
+        time: (patient,) Days.
+        event: (patient,) 1 = occurred, 0 = censored.
+        probability: Horizon in days to the predicted event probabilities (patient,).
+    """
+    curves: dict[int, SmoothSurvivalCurve] = {}
+    for days, predicted in probability.items():
+        known = [curve.cox for curve in curves.values()]
+        curves[days] = SmoothSurvivalCurve(time, event, predicted, days, known)
+    return curves

@@ -1,6 +1,6 @@
 """Which metrics of calibration a survival task gets, at each horizon that it predicts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from mtl_hcc.metrics.calibration.d_calibration import (
 )
 from mtl_hcc.metrics.calibration.probability_scale import clipped
 from mtl_hcc.metrics.calibration.shared_fit import Fit, SharedFit
-from mtl_hcc.metrics.calibration.smooth_curve import SmoothSurvivalCurve
+from mtl_hcc.metrics.calibration.smooth_curve import smooth_survival_curves
 from mtl_hcc.metrics.calibration.weak_calibration import survival_recalibration
 from mtl_hcc.metrics.statistic import Counts, FloatArray
 from mtl_hcc.metrics.survival.horizons import predicted_horizons, task_horizons
@@ -23,8 +23,9 @@ from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, no_value
 WEAK = ("calibration_slope", "calibration_intercept")
 SURVIVAL_CALIBRATION = (*WEAK, *DISTANCES, "d_calibration_p")
 """Names in the order of ``metrics.csv``."""
-ENOUGH = 10
-"""Events, and patients without one, that a smoothed curve needs at least."""
+ENOUGH_FOR_SLOPE = 5
+ENOUGH_FOR_CURVE = 10
+"""Patients with the event, and without, below which a slope or a smoothed curve says nothing."""
 NO_SLOPE = "the predictions are constant, or the regression has no finite solution"
 NO_CURVE = "the smoothed curve has no finite solution, or the predictions are constant"
 NO_COLUMNS = "no column survival_<days>"
@@ -42,15 +43,16 @@ def survival_calibration_metrics(sample: TaskRows) -> list[TaskMetric]:
     if not horizons:
         absent = [TaskMetric(name, no_value, NO_COLUMNS) for name in SURVIVAL_CALIBRATION[1:]]
         return [_slope_of_risk(sample.rows), *absent]
-    reasons = task_horizons(sample)
-    by_horizon = [
-        metric
-        for days in horizons
-        for metric in _at_horizon(sample, days, reasons[days] or why_not_horizon(sample.rows, days))
-    ]
-    names = SURVIVAL_CALIBRATION
-    by_horizon.sort(key=lambda metric: names.index(metric.name))  # stable: horizons ascend
-    return [*by_horizon, _d_calibration(sample.rows, horizons)]
+    rows = sample.rows
+    reasons = {
+        days: reason or why_not_horizon(rows, days)
+        for days, reason in task_horizons(sample).items()
+    }
+    smoothed = {days: reason or _too_few(rows, days) for days, reason in reasons.items()}
+    metrics = [metric for days in horizons for metric in _weak(rows, days, reasons[days])]
+    metrics += _distances(rows, smoothed)
+    metrics.sort(key=lambda metric: SURVIVAL_CALIBRATION.index(metric.name))  # horizons ascend
+    return [*metrics, _d_calibration(rows, horizons)]
 
 
 def event_probability(rows: pd.DataFrame, days: int) -> FloatArray:
@@ -69,59 +71,73 @@ def why_not_horizon(rows: pd.DataFrame, days: int) -> str:
     return ""
 
 
-def _at_horizon(sample: TaskRows, days: int, reason: str) -> list[TaskMetric]:
-    """Return slope, intercept and the distances of the smoothed curve at one horizon."""
-    rows = sample.rows
+def _weak(rows: pd.DataFrame, days: int, reason: str) -> list[TaskMetric]:
+    """Return slope and intercept at one horizon."""
     if reason:
-        return [
-            TaskMetric(name, no_value, reason, horizon_days=days) for name in (*WEAK, *DISTANCES)
-        ]
-    time, event = rows["time_days"], rows["event"]
-    predicted = event_probability(rows, days)
-    inside, moved = clipped(predicted)
-    weak = SharedFit(survival_recalibration(time, event, inside, days))
-    fixed = {"calibration_intercept": ("slope fixed at 1",)}
-    metrics = [
+        return [TaskMetric(name, no_value, reason, horizon_days=days) for name in WEAK]
+    inside, moved = clipped(event_probability(rows, days))
+    weak = SharedFit(survival_recalibration(rows["time_days"], rows["event"], inside, days))
+    slope, intercept = (weak.statistic(name) for name in WEAK)
+    events = int(((rows["event"] == 1) & (rows["time_days"] <= days)).sum())
+    few = too_few("a slope", events, _followed(rows, days), ENOUGH_FOR_SLOPE)
+    fixed = (PSEUDO, "slope fixed at 1", *moved)
+    return [
         TaskMetric(
-            name,
-            weak.statistic(name),
-            NO_SLOPE,
-            (PSEUDO, *fixed.get(name, ()), *moved),
-            horizon_days=days,
-        )
-        for name in WEAK
-    ]
-    few = _too_few(rows, days)
-    if few:
-        return metrics + [TaskMetric(name, no_value, few, horizon_days=days) for name in DISTANCES]
-    curve = SharedFit(smoothed_distances(rows, inside, days))
-    return metrics + [
-        TaskMetric(name, curve.statistic(name), NO_CURVE, (SMOOTHED, *moved), horizon_days=days)
-        for name in DISTANCES
+            WEAK[0], no_value if few else slope, few or NO_SLOPE, (PSEUDO, *moved), None, days
+        ),
+        TaskMetric(WEAK[1], intercept, NO_SLOPE, fixed, None, days),
     ]
 
 
-def smoothed_distances(rows: pd.DataFrame, predicted: FloatArray, days: int) -> Fit:
-    """Return ICI, E50 and E90 at a horizon as a function of counts; constant = undefined."""
-    curve = SmoothSurvivalCurve(rows["time_days"], rows["event"], predicted, days)
+def _distances(rows: pd.DataFrame, reasons: Mapping[int, str]) -> list[TaskMetric]:
+    """Return ICI, E50 and E90 at all horizons, or the reason why there are none."""
+    predicted = {days: event_probability(rows, days) for days in reasons if not reasons[days]}
+    shared = SharedFit(smoothed_distances(rows, predicted)) if predicted else None
+    metrics = []
+    for name in DISTANCES:
+        for days, reason in reasons.items():
+            if shared is None or reason:
+                metrics.append(TaskMetric(name, no_value, reason, horizon_days=days))
+                continue
+            notes = (SMOOTHED, *clipped(predicted[days])[1])
+            statistic = shared.statistic(f"{name}_{days}")
+            metrics.append(TaskMetric(name, statistic, NO_CURVE, notes, horizon_days=days))
+    return metrics
+
+
+def smoothed_distances(rows: pd.DataFrame, predicted: Mapping[int, FloatArray]) -> Fit:
+    """Return ``ici_<days>``, ``e50_<days>`` and ``e90_<days>`` as a function of counts."""
+    curves = smooth_survival_curves(rows["time_days"], rows["event"], predicted)
 
     def distances(counts: Counts) -> dict[str, FloatArray]:
-        observed = curve.observed(curve.fit(counts), predicted)
-        return curve_distances(observed, predicted, counts)
+        found: dict[str, FloatArray] = {}
+        for days, curve in curves.items():
+            observed = curve.observed(curve.fit(counts), predicted[days])
+            values = curve_distances(observed, predicted[days], counts)
+            found |= {f"{name}_{days}": value for name, value in values.items()}
+        return found
 
     return distances
 
 
 def _too_few(rows: pd.DataFrame, days: int) -> str:
-    """Return why there is no smoothed curve, empty if there is one."""
+    """Return why there is no smoothed curve at a horizon, empty if there is one.
+
+    The curve's regression learns from the whole follow-up, so later events count too.
+    """
     events = int((rows["event"] == 1).sum())
-    later = int((rows["time_days"] > days).sum())
-    if min(events, later) >= ENOUGH:
+    return too_few("a smoothed curve", events, _followed(rows, days), ENOUGH_FOR_CURVE)
+
+
+def _followed(rows: pd.DataFrame, days: int) -> int:
+    return int((rows["time_days"] > days).sum())
+
+
+def too_few(what: str, events: int, others: int, enough: int) -> str:
+    """Return that there are too few events, or patients without, for a fit; empty = enough."""
+    if min(events, others) >= enough:
         return ""
-    return (
-        f"{events} events and {later} patients beyond the horizon: "
-        f"a smoothed curve needs {ENOUGH} of both"
-    )
+    return f"{what} needs {enough} patients with and without the event; found {events}, {others}"
 
 
 def _slope_of_risk(rows: pd.DataFrame) -> TaskMetric:

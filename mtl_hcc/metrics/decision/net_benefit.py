@@ -1,0 +1,130 @@
+"""Net benefit: would treating the patients above a threshold do more good than harm?"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl_hcc.metrics.calibration.shared_fit import resample_blocks
+from mtl_hcc.metrics.statistic import Counts, FloatArray
+from mtl_hcc.metrics.survival.risk_counts import at_risk_and_events
+
+Shares = Callable[[Counts], tuple[FloatArray, FloatArray]]
+"""Maps counts (resample, row) to the shares of true and of false positives among all patients at
+each threshold: two arrays (resample, threshold)."""
+PER = 100
+"""Net benefit is given per 100 patients: true positives, net of false ones."""
+
+
+def net_benefit(shares: Shares, threshold: npt.ArrayLike, counts: Counts) -> FloatArray:
+    r"""Return the net benefit per 100 patients at each threshold [1]_.
+
+    .. math:: NB(t) = 100 \left(\frac{TP}{n} - \frac{FP}{n} \frac{t}{1 - t}\right)
+
+    The threshold t is the probability of the event from which a patient is treated; its odds are
+    the harm of treating one patient in vain in units of the benefit of treating one rightly.
+
+    Args:
+        shares: From :func:`class_shares` or :func:`survival_shares`.
+        threshold: (threshold,) Between 0 and 1, the same as the shares'.
+        counts: (resample, row) How often each row counts.
+
+    Returns:
+        (resample, threshold), NaN where the survival of those above the threshold is unknown.
+
+    References:
+        .. [1] Vickers, Elkin, Medical Decision Making 2006;26:565-574.
+    """
+    cuts = np.asarray(threshold, dtype=np.float64)
+    found = [shares(block) for block in resample_blocks(counts)]
+    true, false = (np.concatenate([pair[k] for pair in found]) for k in (0, 1))
+    benefit: FloatArray = PER * (true - false * cuts / (1 - cuts))
+    return benefit
+
+
+def class_shares(
+    label: npt.ArrayLike, probability: npt.ArrayLike, threshold: npt.ArrayLike
+) -> Shares:
+    """Return the shares of true and false positives of a two-class task.
+
+    Args:
+        label: (patient,) 0 or 1.
+        probability: (patient,) Of the positive class; zeros and ones treat none and all.
+        threshold: (threshold,) A patient at or above it is treated.
+    """
+    treated = _treated(probability, threshold)
+    positive = (np.asarray(label) == 1)[:, None]
+    hits, misses = ((treated & side).astype(np.float64) for side in (positive, ~positive))
+
+    def shares(counts: Counts) -> tuple[FloatArray, FloatArray]:
+        weights = counts.astype(np.float64)
+        number = weights.sum(axis=1, keepdims=True)
+        return weights @ hits / number, weights @ misses / number
+
+    return shares
+
+
+def survival_shares(
+    time: npt.ArrayLike,
+    event: npt.ArrayLike,
+    probability: npt.ArrayLike,
+    threshold: npt.ArrayLike,
+    horizon_days: float,
+) -> Shares:
+    r"""Return the shares of true and false positives at a horizon, with censoring [1]_.
+
+    Of the share p treated, the event probability by the horizon is 1 - S, with S from Kaplan-Meier
+    among the treated only: true positives p (1 - S), false positives p S. Nobody treated gives 0;
+    S is unknown when the last treated patient is censored before the horizon.
+
+    Args:
+        time: (patient,) Days.
+        event: (patient,) 1 = occurred, 0 = censored.
+        probability: (patient,) Predicted, of the event by the horizon.
+        threshold: (threshold,) A patient at or above it is treated.
+        horizon_days: Days.
+
+    References:
+        .. [1] Vickers, Cronin, Elkin, Gonen, BMC Medical Informatics and Decision Making 2008;8:53.
+    """
+    times, events = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=bool)
+    treated = _treated(probability, threshold)
+    grid = np.unique(times[events & (times <= horizon_days)])
+
+    def shares(counts: Counts) -> tuple[FloatArray, FloatArray]:
+        number = counts.sum(axis=1, dtype=np.float64)
+        true, false = np.zeros((2, len(counts), treated.shape[1]))
+        before = None
+        for place, above in enumerate(treated.T):
+            if before is not None and np.array_equal(above, before):
+                true[:, place], false[:, place] = true[:, place - 1], false[:, place - 1]
+                continue
+            before = above
+            inside = counts[:, above]
+            share = inside.sum(axis=1, dtype=np.float64) / number
+            survival = _survival(inside, times[above], events[above], grid, horizon_days)
+            none = share == 0
+            true[:, place] = np.where(none, 0.0, share * (1 - survival))
+            false[:, place] = np.where(none, 0.0, share * survival)
+        return true, false
+
+    return shares
+
+
+def _survival(
+    counts: Counts, time: FloatArray, event: npt.NDArray[np.bool_], grid: FloatArray, days: float
+) -> FloatArray:
+    """Return Kaplan-Meier's survival at the horizon: (resample,), NaN where unknown."""
+    if len(time) == 0:
+        return np.full(len(counts), np.nan)
+    at_risk, died = at_risk_and_events(counts, time, event, grid)
+    survival: FloatArray = np.prod(1 - died / np.maximum(at_risk, 1), axis=1)
+    followed = counts[:, time >= days].sum(axis=1) > 0
+    return np.where(followed | (survival == 0), survival, np.nan)
+
+
+def _treated(probability: npt.ArrayLike, threshold: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Return (patient, threshold): who is at or above."""
+    scores = np.asarray(probability, dtype=np.float64)
+    above: npt.NDArray[np.bool_] = scores[:, None] >= np.asarray(threshold, dtype=np.float64)
+    return above
