@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mtl_hcc.figures.ablation import ablation
+from mtl_hcc.figures.cumulative_incidence import cumulative_incidence
 from mtl_hcc.figures.kaplan_meier import kaplan_meier
 from mtl_hcc.figures.learning_curves import learning_curves
 from mtl_hcc.figures.nomogram import nomogram_mvi, nomogram_os
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FIGURES: "dict[str, Callable[..., Figure]]" = {
     "kaplan_meier": kaplan_meier,
+    "cumulative_incidence": cumulative_incidence,
     "roc": roc,
     "roc_at_horizons": roc_at_horizons,
     "learning_curves": learning_curves,
@@ -31,6 +33,7 @@ FIGURES: "dict[str, Callable[..., Figure]]" = {
 __all__ = [
     "FIGURES",
     "ablation",
+    "cumulative_incidence",
     "kaplan_meier",
     "learning_curves",
     "nomogram_mvi",

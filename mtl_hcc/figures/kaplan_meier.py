@@ -1,126 +1,136 @@
 """Do patients called high risk die or recur earlier? Kaplan-Meier curves of two risk groups."""
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.figures.canvas import (
-    BLUE,
-    VERMILION,
-    empty_figure,
-    in_split_order,
-    note,
-    plain_axes,
+from mtl_hcc.figures.canvas import describe, in_split_order, note
+from mtl_hcc.figures.risk_groups import (
+    BAND,
+    DAYS_PER_YEAR,
+    GROUPS,
+    PAPER,
+    SMALL,
+    draw_numbers_at_risk,
+    legend_above,
+    lone_note,
+    p_equation,
+    panel_grid,
 )
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
+from mtl_hcc.metrics.survival.kaplan_meier import KaplanMeier
+from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier as kaplan_meier_curve
 from mtl_hcc.metrics.survival.logrank import logrank_p
-from mtl_hcc.metrics.survival.survival_curve import number_at_risk, survival_curve
+from mtl_hcc.metrics.survival.risk_groups import high_risk
+from mtl_hcc.metrics.thresholds import TRAIN
+from mtl_hcc.tables.printed_numbers import value_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DAYS_PER_YEAR = 365.25
-GROUPS = (("low risk", False, BLUE), ("high risk", True, VERMILION))
+CAPTION = (
+    "Kaplan-Meier curves of the patients that {model} calls high and low risk, {rule}, with "
+    "pointwise 95% intervals (Greenwood's variance, log-log scale); ticks: censored patients. HR: "
+    "hazard ratio of high against low risk by Cox's model (Efron's ties) with its Wald interval; p "
+    "by the log-rank test.{repeated} {panels}."
+)
+REPEATED = (
+    " Where patients repeat over folds their rows are not independent, so that bands, interval and "
+    "p are left out, and the numbers at risk count rows."
+)
 
 
 def kaplan_meier(predictions: pd.DataFrame) -> "Figure":
     """Draw the survival of high- and low-risk patients: a row per task, a column per split.
 
     High risk is a risk above the median of the train split of the same fold (of all rows of the
-    fold where there is no train split, which the title says). The number at risk stands under each
-    panel, the log-rank p in it.
+    fold where there is no train split, which the legend says). The number at risk stands under each
+    panel, hazard ratio and log-rank p in it.
 
     Args:
         predictions: Table of predictions of one model (the first, if there are several):
             ``task, split, fold, risk, time_days, event``.
     """
     table = check_predictions(predictions)
-    table = table[table["model"] == table["model"].iloc[0]]
+    model = table["model"].iloc[0]
+    table = table[table["model"] == model]
     by_task = {str(task): rows for task, rows in table.groupby("task", sort=False)}
     by_task = {task: rows for task, rows in by_task.items() if task_kind(rows) == "survival"}
-    splits = in_split_order(list(table["split"].unique()))
-    figure = empty_figure(3.6 * len(splits), 3.4 * max(1, len(by_task)))
     if not by_task:
-        note(figure.add_subplot(), "no survival task among the predictions")
-        return figure
-    grid = figure.add_gridspec(2 * len(by_task), len(splits), height_ratios=[4, 1] * len(by_task))
-    for row, (task, rows) in enumerate(by_task.items()):
-        high, rule = high_risk(rows)
-        known = with_outcome(rows.assign(high=high), "survival")
-        for column, split in enumerate(splits):
-            curves = plain_axes(figure.add_subplot(grid[2 * row, column]))
-            counts = figure.add_subplot(grid[2 * row + 1, column], sharex=curves)
+        return lone_note("no survival task among the predictions")
+    splits = in_split_order(list(table["split"].unique()))
+    figure, panels = panel_grid(len(by_task), len(splits))
+    said, rule = [], ""
+    for line, (task, rows) in zip(panels, by_task.items(), strict=True):
+        known, rule = with_groups(rows)
+        for (curves, counts), split in zip(line, splits, strict=True):
             inside = known[known["split"] == split]
-            curves.set_title(f"{task.upper()}, {split} (n = {len(inside)})")
+            patients = inside.drop_duplicates("patient_id")
+            size = f"n = {len(patients)}, {int(patients['event'].sum())} events"
+            curves.set_title(f"{task.upper()}, {split}\n{size}", fontsize=SMALL + 1)
+            said.append(f"{task.upper()}, {split}: {size}")
             _draw_curves(curves, inside)
-            _draw_numbers(counts, inside)
-            if column == 0:
-                curves.set_ylabel("Event-free")
-            if (row, column) == (0, 0):
-                handles, names = curves.get_legend_handles_labels()
-                figure.legend(
-                    handles, names, title=rule, loc="outside upper center", ncols=2, frameon=False
-                )
-    return figure
+            draw_numbers_at_risk(counts, inside)
+        line[0][0].set_ylabel("Event-free", fontsize=SMALL + 1)
+    legend_above(figure, panels[0][0][0], rule)
+    repeated = REPEATED if _repeats(table) else ""
+    return describe(
+        figure,
+        CAPTION.format(model=model, rule=rule, repeated=repeated, panels="; ".join(said)),
+    )
 
 
-def high_risk(rows: pd.DataFrame) -> "tuple[pd.Series[bool], str]":
-    """Return who is above the training median of the own fold, and the rule in words."""
-    train = rows[rows["split"] == "train"]
-    rule = "cut at the median of train"
-    if train.empty:
-        train, rule = rows, "cut at the median of all"
-    median = rows["fold"].map(train.groupby("fold")["risk"].median())
-    return rows["risk"] > median, rule
+def with_groups(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the rows of one task with a known outcome and ``high``, and the cut-off in words."""
+    known = with_outcome(rows, "survival")
+    high, rule = high_risk(known, known[known["split"] == TRAIN])
+    return known.assign(high=high), rule
+
+
+def _repeats(table: pd.DataFrame) -> bool:
+    return bool(table.duplicated(["task", "split", "patient_id"]).any())
 
 
 def _draw_curves(axes: "Axes", rows: pd.DataFrame) -> None:
-    axes.set_ylim(0, 1.02)
-    axes.tick_params(labelbottom=False)
     if rows.empty:
-        note(axes, "no patient with a known outcome")
+        note(axes, "no patient with\na known outcome")
         return
+    once = not rows["patient_id"].duplicated().any()
     for name, is_high, color in GROUPS:
         group = rows[rows["high"] == is_high]
         if group.empty:
             continue
-        time, survival = survival_curve(group["time_days"], group["event"])
-        axes.step(time / DAYS_PER_YEAR, survival, where="post", color=color, label=name)
-        censored = np.unique(group.loc[group["event"] == 0, "time_days"])
-        after = survival[np.searchsorted(time, censored)]
-        axes.plot(censored / DAYS_PER_YEAR, after, "|", color=color, markersize=4)
-    axes.text(0.98, 0.95, _p_in_words(rows), transform=axes.transAxes, ha="right", va="top")
+        curve = kaplan_meier_curve(group["time_days"], group["event"])
+        years = curve.time / DAYS_PER_YEAR
+        axes.step(years, curve.survival, where="post", color=color, label=name, linewidth=1.3)
+        if once:
+            band = (np.nan_to_num(curve.ci_low), np.nan_to_num(curve.ci_high))
+            axes.fill_between(years, *band, step="post", color=color, alpha=BAND, linewidth=0)
+        _draw_censored(axes, curve, group, color)
+    text = _difference(rows) if once else "patients repeat over folds:\nno interval, no p"
+    axes.text(0.03, 0.04, text, transform=axes.transAxes, va="bottom", fontsize=SMALL, bbox=PAPER)
 
 
-def _p_in_words(rows: pd.DataFrame) -> str:
-    if rows["patient_id"].duplicated().any():
-        return "no p: patients repeat over folds"
+def _draw_censored(axes: "Axes", curve: KaplanMeier, group: pd.DataFrame, color: str) -> None:
+    censored = np.unique(group.loc[group["event"] == 0, "time_days"])
+    after = curve.survival[np.searchsorted(curve.time, censored)]
+    axes.plot(censored / DAYS_PER_YEAR, after, "|", color=color, markersize=3, markeredgewidth=0.6)
+
+
+def _difference(rows: pd.DataFrame) -> str:
+    """Return hazard ratio and log-rank p in words, or why there is none."""
+    outcome = (rows["time_days"], rows["event"], rows["high"])
+    lines = []
     try:
-        p = logrank_p(rows["time_days"], rows["event"], rows["high"])
+        ratio, low, high, _ = hazard_ratio(*outcome)
+        lines.append(f"HR {value_text(ratio, low, high)}")
     except NotComputableError as error:
-        return f"no p: {error}"
-    return "log-rank p < 0.001" if p < 0.001 else f"log-rank p = {p:.3f}"
-
-
-def _draw_numbers(axes: "Axes", rows: pd.DataFrame) -> None:
-    """Write the number at risk at each whole year (at most six) under the curves."""
-    last = 1 if rows.empty else max(1, int(rows["time_days"].max() / DAYS_PER_YEAR))
-    years = np.arange(0, last + 1, max(1, int(np.ceil(last / 5))))
-    axes.set_xticks(years)
-    axes.set_xlabel("Years")
-    axes.set_ylim(-0.6, 1.6)
-    axes.set_yticks([1, 0], [name for name, _, _ in GROUPS], fontsize="small")
-    axes.set_title("Number at risk", loc="left", fontsize="small", pad=2)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(left=False)
-    for height, (_, is_high, color) in zip((1, 0), GROUPS, strict=True):
-        followed = number_at_risk(
-            rows.loc[rows["high"] == is_high, "time_days"], years * DAYS_PER_YEAR
-        )
-        for year, number in zip(years, followed, strict=True):
-            axes.text(
-                float(year), height, str(number), color=color, ha="center", va="center", size=8
-            )
+        lines.append(str(error).replace(": ", ":\n", 1))
+    with contextlib.suppress(NotComputableError):  # for the reason just given
+        lines.append(f"log-rank {p_equation(logrank_p(*outcome))}")
+    return "\n".join(lines)

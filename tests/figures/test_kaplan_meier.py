@@ -3,7 +3,10 @@ import pandas as pd
 import pytest
 from lifelines import KaplanMeierFitter
 
-from mtl_hcc.figures.kaplan_meier import DAYS_PER_YEAR, high_risk, kaplan_meier
+from mtl_hcc.figures.canvas import caption_of
+from mtl_hcc.figures.kaplan_meier import kaplan_meier
+from mtl_hcc.figures.risk_groups import DAYS_PER_YEAR
+from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 
 
 def texts(axes):
@@ -13,7 +16,14 @@ def texts(axes):
 def test_the_curves_drawn_are_those_of_lifelines_for_groups_cut_at_the_training_median(predictions):
     figure = kaplan_meier(predictions)
     panels = [axes for axes in figure.axes if axes.get_title()]
-    assert [axes.get_title() for axes in panels] == ["OS, train (n = 60)", "OS, external (n = 40)"]
+    known = predictions[predictions["task"] == "os"].groupby("split")["event"].sum()
+    assert [axes.get_title() for axes in panels] == [
+        f"OS, {split}\nn = {number}, {int(events)} events"
+        for split, number, events in (
+            ("train", 60, known["train"]),
+            ("external", 40, known["external"]),
+        )
+    ]
     os = predictions[predictions["task"] == "os"]
     median = os.loc[os["split"] == "train", "risk"].median()
     for axes, split in zip(panels, ("train", "external"), strict=True):
@@ -38,21 +48,55 @@ def test_the_number_at_risk_stands_under_the_curves(predictions):
     assert numbers[1] == (low["time_days"] >= DAYS_PER_YEAR).sum()
 
 
-def test_the_log_rank_p_is_shown_unless_patients_repeat(predictions):
-    assert "log-rank p" in texts(kaplan_meier(predictions).axes[0])[0]
+def test_bands_are_those_of_lifelines_in_each_group(predictions):
+    axes = kaplan_meier(predictions).axes[0]
+    train = predictions.query("task == 'os' and split == 'train'")
+    low = train[train["risk"] <= train["risk"].median()]
+    band = KaplanMeierFitter().fit(low["time_days"], low["event"]).confidence_interval_
+    corners = axes.collections[0].get_paths()[0].vertices
+    for column in (0, 1):
+        heights = band.iloc[:, column].dropna().unique()
+        assert np.isclose(corners[:, 1], heights[:, None], atol=1e-9).any(axis=1).all()
+
+
+def test_hazard_ratio_and_log_rank_p_are_shown_unless_patients_repeat(predictions):
+    figure = kaplan_meier(predictions)
+    metrics = evaluate_predictions(predictions, bootstraps=0)
+    metrics = metrics.query("task == 'os' and split == 'external'").set_index("metric")
+    ratio, p = metrics.loc["hazard_ratio"], metrics.loc["logrank_p", "value"]
+    (shown,) = texts(figure.axes[2])
+    low, high = ratio["ci_low"], ratio["ci_high"]
+    assert shown.splitlines()[0] == f"HR {ratio['value']:.2f} ({low:.2f}-{high:.2f})"
+    assert shown.splitlines()[1] == f"log-rank p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
     twice = pd.concat([predictions, predictions.assign(fold=1)])
-    assert texts(kaplan_meier(twice).axes[0]) == ["no p: patients repeat over folds"]
+    figure = kaplan_meier(twice)
+    assert texts(figure.axes[0]) == ["patients repeat over folds:\nno interval, no p"]
+    assert not figure.axes[0].collections, "no bands"
+    assert "not independent" in caption_of(figure)
 
 
-def test_without_a_train_split_the_rule_says_so(predictions):
+def test_a_group_without_event_has_no_ratio_but_a_p(predictions):
+    os = predictions[(predictions["task"] == "os") & (predictions["split"] == "train")].copy()
+    os.loc[os["risk"] <= os["risk"].median(), "event"] = 0
+    (shown,) = texts(kaplan_meier(os).axes[0])
+    assert shown.startswith("no event in the low-risk group:\nthe hazard ratio has no finite")
+    assert "log-rank p" in shown
+
+
+def test_the_caption_says_patients_events_and_the_cut_off(predictions):
+    caption = caption_of(kaplan_meier(predictions))
+    assert "OS, train: n = 60" in caption
+    assert "cut at the median risk of train" in caption
+
+
+def test_without_a_train_split_the_caption_says_so(predictions):
     external = predictions[(predictions["split"] == "external") & (predictions["task"] == "os")]
-    high, rule = high_risk(external)
-    assert rule == "cut at the median of all"
-    assert high.sum() == 20
+    caption = caption_of(kaplan_meier(external))
+    assert "cut at the median risk of these rows, as no train rows are known" in caption
 
 
 def test_unknown_outcomes_and_missing_tasks_give_a_figure_that_says_so(predictions):
     predictions.loc[predictions["split"] == "external", "time_days"] = np.nan
-    assert "no patient with a known outcome" in texts(kaplan_meier(predictions).axes[2])
+    assert "no patient with\na known outcome" in texts(kaplan_meier(predictions).axes[2])
     none = kaplan_meier(predictions[predictions["task"] == "mvi"])
     assert texts(none.axes[0]) == ["no survival task among the predictions"]
