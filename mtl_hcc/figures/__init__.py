@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from mtl_hcc.figures.ablation import ablation
 from mtl_hcc.figures.cumulative_incidence import cumulative_incidence
+from mtl_hcc.figures.forest_by_center import forest_by_center
+from mtl_hcc.figures.forest_regression import forest_regression
 from mtl_hcc.figures.kaplan_meier import kaplan_meier
 from mtl_hcc.figures.learning_curves import learning_curves
 from mtl_hcc.figures.nomogram import nomogram_mvi, nomogram_os
@@ -23,6 +25,8 @@ FIGURES: "dict[str, Callable[..., Figure]]" = {
     "roc": roc,
     "roc_at_horizons": roc_at_horizons,
     "learning_curves": learning_curves,
+    "forest_by_center": forest_by_center,
+    "forest_regression": forest_regression,
     "nomogram_mvi": nomogram_mvi,
     "nomogram_os": nomogram_os,
     "ablation": ablation,
@@ -34,6 +38,8 @@ __all__ = [
     "FIGURES",
     "ablation",
     "cumulative_incidence",
+    "forest_by_center",
+    "forest_regression",
     "kaplan_meier",
     "learning_curves",
     "nomogram_mvi",

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from mtl_hcc.tables.ablation import ablation
+from mtl_hcc.tables.against_baselines import against_baselines
+from mtl_hcc.tables.by_center import by_center
 from mtl_hcc.tables.outcome_nomograms import nomogram_mvi, nomogram_os
 from mtl_hcc.tables.regression import regression
 from mtl_hcc.tables.table_one import table_one_by_center, table_one_by_mvi
@@ -15,6 +17,8 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "regression": regression,
     "nomogram_mvi": nomogram_mvi,
     "nomogram_os": nomogram_os,
+    "against_baselines": against_baselines,
+    "by_center": by_center,
     "ablation": ablation,
 }
 """Name to table. Arguments are named after the tables that they need: ``predictions``,

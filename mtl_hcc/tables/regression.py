@@ -37,7 +37,7 @@ def regression(
     values = regression_values(patients, predictions, covariates=covariates)
     columns = _columns(with_network=bool(values.attrs["unseen"]))
     table = pd.DataFrame(_records(values), columns=columns).fillna("")
-    table.attrs["caption"] = _caption(values, by_user=bool(covariates))
+    table.attrs["caption"] = regression_caption(values, by_user=bool(covariates))
     return table
 
 
@@ -63,7 +63,8 @@ def _records(values: pd.DataFrame) -> list[dict[str, str]]:
     return records
 
 
-def _caption(values: pd.DataFrame, *, by_user: bool) -> str:
+def regression_caption(values: pd.DataFrame, *, by_user: bool = False) -> str:
+    """Return what was fitted on whom, for the caption of the table and of the figure."""
     if values.empty:
         return "No regression: the cohort's table has no clinical column, or no known outcome."
     fitted_on = values.attrs["fitted_on"]

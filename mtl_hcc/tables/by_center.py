@@ -1,0 +1,88 @@
+"""How well the network does center by center, with a pooled value: for print."""
+
+import pandas as pd
+
+from mtl_hcc.tables.center_values import FEWEST_EVENTS, CenterValues, center_values
+from mtl_hcc.tables.column_names import readable_name
+from mtl_hcc.tables.printed_numbers import p_text, value_text
+
+PRINTED = ["Task", "Metric", "Center", "Patients", "Events", "Value (95% CI)", "Weight", "Note"]
+NUMBERS = ["value", "ci_low", "ci_high"]
+
+
+def by_center(metrics: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return C-index or AUC of the first model in every unseen center, pooled by random effects.
+
+    Args:
+        metrics: As ``metrics.csv``.
+        predictions: Table of predictions.
+
+    Returns:
+        A row per task and center, and one of the pooled value with its prediction interval, I2 and
+        tau2: columns for print (capitals), and the numbers behind them.
+    """
+    tasks = center_values(metrics, predictions)
+    records = [record for task in tasks for record in _records(task)]
+    table = pd.DataFrame(records, columns=[*PRINTED, *NUMBERS])
+    table.attrs["caption"] = pooling_caption(tasks)
+    return table
+
+
+def pooling_caption(tasks: list[CenterValues]) -> str:
+    """Return how centers are pooled, for the caption of the table and of the figure."""
+    if not tasks:
+        return "No unseen center has a C-index or an AUC."
+    return (
+        f"C-index (survival) and AUC (classes) by center, of the {' and '.join(tasks[0].splits)} "
+        "rows, which the network was not trained on. Pooled: random effects (restricted maximum "
+        "likelihood, Hartung and Knapp's modified interval) on the logit scale, with standard errors from "
+        "the 95% intervals of the centers. A center with fewer than "
+        f"{FEWEST_EVENTS} events, or fewer than {FEWEST_EVENTS} patients without, is not "
+        "estimable. With few centers the interval is wide. PI: prediction interval, where the "
+        "value of another center is expected."
+    )
+
+
+def pooled_name(centers: int) -> str:
+    """Return how the pooled row is called."""
+    return f"Pooled ({centers} center{'' if centers == 1 else 's'})"
+
+
+def heterogeneity(values: CenterValues) -> str:
+    """Return the prediction interval, I2, tau2 and the p of no difference between centers."""
+    pooled = values.pooled
+    if pooled is None:
+        return values.reason
+    return (
+        f"PI {pooled.prediction_low:.2f}-{pooled.prediction_high:.2f}; I2 {pooled.i2:.0f}%, "
+        f"tau2 {pooled.tau2:.2f}, p of equal centers {p_text(pooled.q_p)}"
+    )
+
+
+def _records(values: CenterValues) -> list[dict[str, object]]:
+    same = {"Task": readable_name(values.task), "Metric": values.metric}
+    records: list[dict[str, object]] = []
+    for row in values.shown().to_dict("records"):
+        estimable = not row["reason"]
+        interval = value_text(row["value"], row["ci_low"], row["ci_high"])
+        records.append(
+            {
+                **same,
+                "Center": row["center"],
+                "Patients": f"{row['n']:.0f}",
+                "Events": f"{row['events']:.0f}",
+                "Value (95% CI)": interval if estimable else "not estimable",
+                "Weight": "" if pd.isna(row["weight"]) else f"{100 * row['weight']:.0f}%",
+                "Note": row["reason"],
+                **({name: row[name] for name in NUMBERS} if estimable else {}),
+            }
+        )
+    used = values.centers[values.centers["reason"] == ""]
+    pooled = {"Center": pooled_name(len(used)), "Note": heterogeneity(values)}
+    pooled |= {"Patients": f"{used['n'].sum():.0f}", "Events": f"{used['events'].sum():.0f}"}
+    found = values.pooled
+    if found is None:
+        return [*records, {**same, **pooled, "Value (95% CI)": "-", "Weight": ""}]
+    interval = value_text(found.value, found.ci_low, found.ci_high)
+    numbers = {"value": found.value, "ci_low": found.ci_low, "ci_high": found.ci_high}
+    return [*records, {**same, **pooled, "Value (95% CI)": interval, "Weight": "", **numbers}]
