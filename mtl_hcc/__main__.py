@@ -9,6 +9,7 @@ VERBS = {
     "fit": "config + cohort -> trained network, predictions, metrics beside clinical baselines",
     "predict": "trained model + any cohort, with or without outcomes -> predictions.csv",
     "evaluate": "one or more predictions.csv -> metrics.csv with intervals, comparisons.csv",
+    "agreement": "masks or ratings of several readers -> Dice, surface distances, ICC, kappa",
     "report": "one or more runs -> one page with all figures and tables, each also as a file",
     "explain": "trained model + cohort -> activation maps, overlays, shares by region, occlusion",
     "ablate": "config + study -> variants on the same folds, what each part is worth",

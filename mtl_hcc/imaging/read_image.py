@@ -21,6 +21,9 @@ _FLOATS = {16: "f4", 64: "f8"}
 SAME_SPACE = 0.5
 """Least share of a map's foreground inside the image for them to share one patient space."""
 
+MOST_LABELS = 200
+"""A file with more values than this is an image, not a label map."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -74,6 +77,20 @@ def read_regions(place: Place) -> sitk.Image:
             remedy="Draw the regions, or remove the file.",
         )
     return sitk.Cast(regions, sitk.sitkUInt8)
+
+
+def read_labels(place: Place) -> sitk.Image:
+    """Return a label map of any whole-number labels (uint16), empty ones too, on its own grid."""
+    labels = _read(place)
+    values = sitk.GetArrayViewFromImage(labels)
+    found = np.unique(values)
+    if len(found) > MOST_LABELS or (found < 0).any() or (found % 1 != 0).any():
+        raise place.error(
+            f"{len(found)} different values from {found[0]:g} to {found[-1]:g}",
+            expected=f"a label map of at most {MOST_LABELS} whole numbers, 0 being background",
+            remedy="Name the folder of the masks, not of the images.",
+        )
+    return sitk.Cast(labels, sitk.sitkUInt16)
 
 
 def same_grid(first: sitk.Image, second: sitk.Image) -> bool:
