@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LEFT_PART, HIGH = 0.4, 0.82
+"""Share of the follow-up from which on a text at the upper right lies, and its lower edge."""
 CAPTION = (
     "Kaplan-Meier curves of the patients that {model} calls high and low risk, {rule}, with "
     "pointwise 95% intervals (Greenwood's variance, log-log scale); ticks: censored patients. HR: "
@@ -113,7 +115,24 @@ def _draw_curves(axes: "Axes", rows: pd.DataFrame) -> None:
             axes.fill_between(years, *band, step="post", color=color, alpha=BAND, linewidth=0)
         _draw_censored(axes, curve, group, color)
     text = _difference(rows) if once else "patients repeat over folds:\nno interval, no p"
-    axes.text(0.03, 0.04, text, transform=axes.transAxes, va="bottom", fontsize=SMALL, bbox=PAPER)
+    _write(axes, text, rows)
+
+
+def _write(axes: "Axes", text: str, rows: pd.DataFrame) -> None:
+    """Write where no curve passes: at the upper right below which all curves lie, else below."""
+    days = LEFT_PART * rows["time_days"].max()
+    groups = [rows[rows["high"] == is_high] for _, is_high, _ in GROUPS]
+    heights = [
+        kaplan_meier_curve(group["time_days"], group["event"]).at(days)[0]
+        for group in groups
+        if len(group)
+    ]
+    above = np.nanmax([0.0, *heights]) < HIGH
+    place = (0.98, 1.0, "right", "top") if above else (0.03, 0.04, "left", "bottom")
+    axes.text(
+        *place[:2], text, transform=axes.transAxes, ha=place[2], va=place[3], fontsize=SMALL,
+        bbox=PAPER,
+    )  # fmt: skip
 
 
 def _draw_censored(axes: "Axes", curve: KaplanMeier, group: pd.DataFrame, color: str) -> None:
