@@ -12,8 +12,8 @@ Counts = npt.NDArray[np.float32]
 Statistic = Callable[[Counts], FloatArray]
 """Maps counts (resample, row) to the metric's values (resample,), NaN where it is undefined."""
 
-ELEMENTS_AT_ONCE = 2_000_000
-"""Bounds the memory: numbers (resample, row) that a statistic works on at once."""
+ELEMENTS_AT_ONCE = 250_000
+"""Numbers (resample, row) that a statistic works on at once: they fit into the cache."""
 
 
 class NotComputableError(ValueError):

@@ -22,6 +22,13 @@ def test_models_on_the_same_patients_share_resamples_whatever_the_row_order():
     assert (one != resample_counts(names, bootstraps=9, seed=5)).any()
 
 
+def test_drawing_in_blocks_gives_the_same_resamples(monkeypatch):
+    names = np.arange(31)
+    whole = resample_counts(names, bootstraps=20, seed=3)
+    monkeypatch.setattr("mtl_hcc.metrics.bootstrap.ELEMENTS_AT_ONCE", 100)
+    assert (resample_counts(names, bootstraps=20, seed=3) == whole).all()
+
+
 def test_resamples_without_a_value_are_left_out_but_not_when_they_are_the_most():
     values = np.append(np.linspace(0, 1, 101), np.nan)
     assert percentile_interval(values) == pytest.approx((0.025, 0.975))
