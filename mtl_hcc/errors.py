@@ -60,3 +60,7 @@ class CheckpointError(MtlHccError):
 
 class PredictionsError(MtlHccError):
     """A table of predictions does not follow the contract."""
+
+
+class RunError(MtlHccError):
+    """A run folder is absent, unfinished or damaged."""

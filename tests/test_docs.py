@@ -39,6 +39,10 @@ def parse(command):
         from mtl_hcc.evaluate import parser
 
         return vars(parser().parse_args(arguments))
+    if verb == "report":
+        from mtl_hcc.report import parser
+
+        return vars(parser().parse_args(arguments))
     if verb == "predict":
         from mtl_hcc.predict import _parser
 

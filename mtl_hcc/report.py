@@ -1,0 +1,94 @@
+"""A run to a report: ``python -m mtl_hcc.report --run runs/ct_mtl``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mtl_hcc.entry_point import report_errors
+from mtl_hcc.errors import ConfigError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m mtl_hcc.report",
+        description="One page with every result of a run, its figures (SVG, PNG) and tables (CSV).",
+        epilog="Example: python -m mtl_hcc.report --run runs/ct_mtl",
+        allow_abbrev=False,
+    )
+    what = made.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--run", type=Path, nargs="+", metavar="FOLDER",
+        help="one or more run folders that fit wrote; several are compared as models",
+    )  # fmt: skip
+    what.add_argument(
+        "--predictions", type=Path, nargs="+", metavar="CSV",
+        help="predictions of anybody's models, without a run folder; the first is the model",
+    )  # fmt: skip
+    made.add_argument(
+        "--patients", type=Path, metavar="CSV",
+        help="with --predictions: the clinical table of these patients (patient_id, ...)",
+    )  # fmt: skip
+    made.add_argument(
+        "--output", type=Path, metavar="FOLDER",
+        help="folder of the report (default: report/ in the first run or beside the first file)",
+    )  # fmt: skip
+    made.add_argument("--names", nargs="+", help="name of each model (default: its run folder)")
+    made.add_argument(
+        "--bootstraps", type=int, help="patient resamples (default: as the run, or 1000)"
+    )
+    made.add_argument("--seed", type=int, help="of the resamples (default: as the run, or 0)")
+    made.add_argument(
+        "--threshold", default="0.5",
+        help="cut-off of two-class tasks, or youden: the best one on the train rows (default: 0.5)",
+    )  # fmt: skip
+    made.add_argument(
+        "--workers",
+        type=int,
+        default=min(4, os.cpu_count() or 1),
+        help="processes (default: %(default)s)",
+    )
+    return made
+
+
+@report_errors
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read what the run left, write the report, and say where it is."""
+    arguments = parser().parse_args(argv)
+    from rich.console import Console
+
+    from mtl_hcc.metrics.thresholds import parse_threshold
+    from mtl_hcc.reporting.prediction_files import read_files
+    from mtl_hcc.reporting.run_folder import read_runs
+    from mtl_hcc.reporting.write import write_report
+
+    for name in ("bootstraps", "seed", "workers"):
+        value = getattr(arguments, name)
+        if value is not None and value < (name == "workers"):
+            raise ConfigError(f"{value}", where=f"--{name}", expected="a positive whole number")
+    console = Console()
+    if arguments.run:
+        study = read_runs(arguments.run, names=arguments.names)
+        place = arguments.run[0]
+    else:
+        study = read_files(arguments.predictions, arguments.patients, names=arguments.names)
+        place = arguments.predictions[0].parent
+    settings = {
+        "bootstraps": study.setting("bootstraps", 1000, arguments.bootstraps),
+        "seed": study.setting("seed", 0, arguments.seed),
+        "threshold": parse_threshold(arguments.threshold),
+    }
+    output = arguments.output or place / "report"
+    report = write_report(
+        study, output, workers=arguments.workers, progress=console.is_terminal, **settings
+    )
+    for name, reason in report.failed.items():
+        console.print(f"{name}: {reason}", style="yellow", soft_wrap=True, markup=False)
+    console.print(f"wrote {report.page}", soft_wrap=True)
+    console.print(f"next: open {report.page.resolve().as_uri()} in a browser", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""Figures and tables as files: each is made by itself, and its failure is a reason, not an end."""
+
+import inspect
+import io
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mtl_hcc.errors import MtlHccError
+from mtl_hcc.figures.canvas import caption_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+log = logging.getLogger(__name__)
+DOTS_PER_INCH = 300
+"""Of the PNG files: what journals ask for."""
+
+
+@dataclass(frozen=True)
+class FigureFiles:
+    """One figure of the report.
+
+    Attributes:
+        name: As in ``FIGURES``; the files are called so.
+        caption: n, events, and what was fitted where.
+        svg: The file's content; empty when the figure could not be drawn.
+        png: Likewise.
+        reason: Why it could not be drawn, in one sentence.
+    """
+
+    name: str
+    caption: str = ""
+    svg: bytes = b""
+    png: bytes = b""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One table of the report; without a ``table`` the ``reason`` says why."""
+
+    name: str
+    caption: str = ""
+    table: pd.DataFrame | None = None
+    reason: str = ""
+
+
+def needed(make: Callable[..., Any]) -> list[str]:
+    """Return the tables that a figure or a table needs: the names of its arguments.
+
+    An argument with a default is optional and counts when there is such a table.
+    """
+    return list(inspect.signature(make).parameters)
+
+
+def arguments(
+    make: Callable[..., Any], sources: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame] | None:
+    """Return a figure's or a table's arguments, ``None`` when a table that it needs is absent.
+
+    Args:
+        make: Named after its arguments' tables.
+        sources: Name to table.
+    """
+    parameters = inspect.signature(make).parameters
+    required = [name for name, p in parameters.items() if p.default is inspect.Parameter.empty]
+    if not set(required) <= set(sources):
+        return None
+    return {name: sources[name] for name in parameters if name in sources}
+
+
+def draw(
+    name: str, make: "Callable[..., Figure]", sources: Mapping[str, pd.DataFrame]
+) -> FigureFiles:
+    """Draw one figure and save it in both formats.
+
+    Args:
+        name: Of the figure.
+        make: Draws it.
+        sources: Name to table.
+    """
+    figure = attempt(name, make, sources)
+    if isinstance(figure, str):
+        return FigureFiles(name, reason=figure)
+    return FigureFiles(name, caption_of(figure), _svg(figure, name), _png(figure))
+
+
+def tabulate(
+    name: str, make: Callable[..., pd.DataFrame], sources: Mapping[str, pd.DataFrame]
+) -> TableFile:
+    """Make one table.
+
+    Args:
+        name: Of the table.
+        make: Makes it.
+        sources: Name to table.
+    """
+    table = attempt(name, make, sources)
+    if isinstance(table, str):
+        return TableFile(name, reason=table)
+    return TableFile(name, str(table.attrs.get("caption", "")), table)
+
+
+def attempt(name: str, make: Callable[..., Any], sources: Mapping[str, pd.DataFrame]) -> Any:
+    """Return what ``make`` makes of its tables, or the reason why it cannot, as text.
+
+    Whatever goes wrong with one figure is logged and must not take the others along.
+    """
+    given = arguments(make, sources)
+    if given is None:
+        absent = [table for table in needed(make) if table not in sources]
+        return f"needs the table {' and '.join(absent)}, which is not there"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return make(**given)
+    except MtlHccError as error:
+        log.warning("%s: %s: %s", name, type(error).__name__, error)
+        return str(error)
+    except Exception as error:  # a figure of somebody else's making may raise anything
+        log.warning("%s: %s: %s", name, type(error).__name__, error, exc_info=True)
+        return f"{type(error).__name__}: {error}"
+
+
+def _svg(figure: "Figure", name: str) -> bytes:
+    """Return the figure as SVG; ids are derived from its name, so that two never collide."""
+    from matplotlib import rc_context
+
+    content = io.BytesIO()
+    with rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        figure.savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()
+
+
+def _png(figure: "Figure") -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=DOTS_PER_INCH)
+    return content.getvalue()

@@ -1,0 +1,95 @@
+"""What the head of the page says about a study: facts of the config and of the tables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
+from mtl_hcc.reporting.study import Study
+
+
+def short(value: object) -> str:
+    """Return a class or a value of the config in short: ``mtl_hcc.nn.DenseNet`` is ``DenseNet``.
+
+    Example:
+        >>> short({"class_path": "mtl_hcc.nn.DenseNet", "init_args": {"growth_rate": 12}})
+        'DenseNet'
+        >>> short(None), short(["arterial", "portal_venous"])
+        ('none', 'arterial, portal venous')
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping):
+        if "class_path" in value:
+            return str(value["class_path"]).rpartition(".")[2]
+        return ", ".join(f"{name} {short(part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(short(part) for part in value)
+    return str(value).replace("_", " ") if isinstance(value, str) else f"{value}"
+
+
+def setting(config: Mapping[str, Any], path: str) -> Any:
+    """Return a setting by its dotted name, ``None`` where any part is absent."""
+    value: Any = config
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def summary(study: Study) -> list[tuple[str, str]]:
+    """Return name and value of what the reader should know first."""
+    predictions = study.predictions
+    main = predictions[predictions["model"] == study.networks[0]]
+    centers = sorted(main["center"].replace("", "unknown").unique())
+    others = [name for name in predictions["model"].unique() if name not in study.networks]
+    folds = main["fold"].nunique()
+    splits = main.groupby("split", sort=False)["patient_id"].nunique()
+    facts = [
+        ("Patients", f"{main['patient_id'].nunique()}"),
+        ("Centers", f"{len(centers)}" + (f" ({', '.join(centers)})" if len(centers) <= 8 else "")),
+        ("Splits", _splits(splits.to_dict(), folds)),
+        ("Outcomes", ", ".join(str(task).upper() for task in main["task"].unique())),
+    ]
+    if len(study.networks) > 1:
+        facts.append(("Models", ", ".join(study.networks)))
+    facts.append(("Compared with", ", ".join(map(str, others)) or "no other model"))
+    return facts + _design(study.config)
+
+
+def _splits(sizes: Mapping[Any, int], folds: int) -> str:
+    if folds > 1:
+        return f"{folds} folds: {', '.join(map(str, sizes))}"
+    return ", ".join(f"{split} {number}" for split, number in sizes.items())
+
+
+def _design(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what the config says of input and network."""
+    if not config:
+        return []
+    phases = setting(config, "data.preparation.phases")
+    network = [
+        short(setting(config, f"model.{part}"))
+        for part in ("stem", "backbone", "aggregator", "clinical", "fusion")
+        if setting(config, f"model.{part}") is not None
+    ]
+    spacing = setting(config, "data.preparation.spacing_mm")
+    images = f"{short(phases)} at {spacing:g} mm" if phases and spacing else short(phases)
+    cohort = setting(config, "data.cohort")
+    covariates = setting(config, "data.covariates")
+    return [
+        ("Cohort", "phantom (simulated patients)" if cohort is None else str(cohort)),
+        ("Images", images if phases else "none: clinical columns only"),
+        *([("Clinical columns", short(list(covariates)))] if covariates else []),
+        ("Network", ", ".join(network)),
+        ("Task weights", short(setting(config, "model.weighting"))),
+        ("Seed", str(config.get("seed", "unknown"))),
+    ]
+
+
+def is_phantom(config: Mapping[str, Any]) -> bool:
+    """Tell whether a run was trained on simulated patients."""
+    return bool(config) and setting(config, "data.cohort") is None
+
+
+def pooled_name(center: str) -> str:
+    """Return a center's name in print."""
+    return "all centers" if center == ALL_CENTERS else center

@@ -1,0 +1,78 @@
+"""The main numbers: the network with its interval, beside the baselines and the oracle."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
+
+MAIN_METRICS = {"concordance_harrell": "C-index", "auc": "AUC", "f1": "F1"}
+"""Metric to its name in print. A name that is absent from a table of metrics is passed over."""
+SPLIT_ORDER = ("external", "test", "validation", "train")
+"""Most independent first."""
+NO_VALUE = "-"
+Row = Mapping[Hashable, Any]
+"""One row of ``metrics.csv``: column to cell."""
+
+
+def key_results(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the pooled main metrics: a row per split and metric, models in columns.
+
+    Args:
+        metrics: As from ``evaluate_predictions``; the first model is the one that is reported.
+    """
+    pooled = metrics[
+        (metrics["center"] == ALL_CENTERS) & metrics["metric"].isin(list(MAIN_METRICS))
+    ]
+    models = [str(name) for name in pooled["model"].drop_duplicates()]
+    if not models:
+        return pd.DataFrame()
+    cells = {
+        (row["model"], row["split"], row["task"], row["metric"]): row
+        for row in pooled.to_dict("records")
+    }
+    main = pooled[pooled["model"] == models[0]]
+    rows = []
+    for split in sorted(main["split"].unique(), key=split_place):
+        for row in main[main["split"] == split].to_dict("records"):
+            task, metric = row["task"], row["metric"]
+            found = [cells.get((model, split, task, metric)) for model in models]
+            sizes = {"Patients": str(row["n"]), "Events": number(row["events"], digits=0)}
+            values = {model: with_interval(cell) for model, cell in zip(models, found, strict=True)}
+            name = f"{str(task).upper().replace('_', ' ')} {MAIN_METRICS[str(metric)]}"
+            rows.append({"Split": split, "Metric": name, **sizes, **values})
+    table = pd.DataFrame(rows)
+    table.attrs["caption"] = caption(models)
+    return table
+
+
+def caption(models: list[str]) -> str:
+    """Return what the numbers are and where the models were fitted."""
+    beside = f" Beside {models[0]}: {', '.join(models[1:])}." if len(models) > 1 else ""
+    return (
+        "Main metrics with 95% interval. C-index: share of pairs of patients in which the one with "
+        "the higher predicted risk has the event first. AUC: the same for patients with and "
+        "without the condition. 0.5 is chance, 1 is perfect. F1: harmonic mean of sensitivity and "
+        "positive predictive value." + beside
+    )
+
+
+def split_place(split: str) -> tuple[int, str]:
+    """Return where a split stands in the order of its independence; unknown ones come first."""
+    return (SPLIT_ORDER.index(split) + 1 if split in SPLIT_ORDER else 0), split
+
+
+def with_interval(row: Row | None) -> str:
+    """Return ``0.712 (0.600-0.820)``, or a dash."""
+    if row is None:
+        return NO_VALUE
+    text = number(row["value"])
+    if text == NO_VALUE or pd.isna(row["ci_low"]):
+        return text
+    return f"{text} ({number(row['ci_low'])}-{number(row['ci_high'])})"
+
+
+def number(value: Any, *, digits: int = 3) -> str:
+    """Return a number as text, a dash for a missing one."""
+    return f"{float(value):.{digits}f}" if pd.notna(value) else NO_VALUE

@@ -1,0 +1,201 @@
+"""What a run folder holds, by name, and how it becomes a study."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtl_hcc.errors import ConfigError, RunError
+from mtl_hcc.metrics.predictions import read_predictions
+from mtl_hcc.reporting.study import NETWORK, Study
+
+CONFIG = "config.yaml"
+PREDICTIONS = "predictions.csv"
+BASELINES = "baselines.csv"
+HISTORY = "history.csv"
+PATIENTS = "patients.csv"
+QUARANTINE = "quarantine.csv"
+ABLATION = "ablation.csv"
+TEXT_COLUMNS = dict.fromkeys(("patient_id", "center", "split", "step", "reason"), str)
+
+
+def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> Study:
+    """Read one run, or several that are compared as models.
+
+    Args:
+        runs: Run folders; the first is the one that the report is about. Clinical baselines of a
+            later run that the first has as well are left out.
+        names: Name of each run; default: of its folder.
+
+    Raises:
+        RunError: A folder is not a finished run, with the remedy.
+    """
+    alone = [NETWORK] if len(runs) == 1 else None
+    names = matched(names, len(runs)) or alone or unique_names(runs)
+    parts: list[pd.DataFrame] = []
+    seen: set[str] = set(names)
+    for run, name in zip(runs, names, strict=True):
+        check_finished(run)
+        parts.append(read_predictions(run / PREDICTIONS, model=name))
+        if (run / BASELINES).is_file():
+            beside = read_predictions(run / BASELINES)
+            parts.append(beside[~beside["model"].isin(seen)])
+            seen |= set(beside["model"])
+    # The networks first: they are the models that the report is about.
+    everything = pd.concat(parts, ignore_index=True)
+    of_network = everything["model"].isin(names)
+    predictions = pd.concat([everything[of_network], everything[~of_network]], ignore_index=True)
+    config, versions = read_config(runs[0] / CONFIG)
+    tables, missing = cohort_tables(runs[0], config)
+    history = read_history(runs[0])
+    if history is None:
+        missing["history"] = f"no {HISTORY} in {runs[0]}: copy the whole run folder."
+    else:
+        tables["history"] = history
+    if (runs[0] / ABLATION).is_file():
+        tables["ablation"] = read_csv(runs[0] / ABLATION)
+    return Study(
+        name=" and ".join(run.resolve().name for run in runs),
+        tables={"predictions": predictions, **tables},
+        missing=missing,
+        config=config,
+        versions=versions,
+        runs=tuple(runs),
+        networks=tuple(names),
+    )
+
+
+def check_finished(run: Path) -> None:
+    """Refuse what is not the folder of a finished run, each case with its remedy."""
+    where = str(run)
+    if not run.is_dir():
+        raise RunError(
+            "no such folder",
+            where=where,
+            expected="the run folder that fit wrote (setting run of its config)",
+            remedy="For predictions without a run folder: --predictions FILE.csv.",
+        )
+    if (run / PREDICTIONS).is_file():
+        return
+    if any(run.glob("checkpoints/*.ckpt")) or any(run.glob("fold_*/checkpoints/*.ckpt")):
+        raise RunError(
+            f"no {PREDICTIONS} yet: the training has not ended",
+            where=where,
+            remedy=f"Wait for it, or go on with it: python -m mtl_hcc.fit --config "
+            f"{run / CONFIG} --ckpt_path last.",
+        )
+    raise RunError(
+        f"no {PREDICTIONS}",
+        where=where,
+        expected="the run folder that fit wrote",
+        remedy="Name the folder that holds config.yaml and predictions.csv.",
+    )
+
+
+def unique_names(runs: Sequence[Path]) -> list[str]:
+    """Return a name for each run: its folder's, with the folder above where two are alike."""
+    names = [run.resolve().name for run in runs]
+    if len(set(names)) < len(names):
+        names = [f"{run.resolve().parent.name}/{run.resolve().name}" for run in runs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RunError(f"the run {twice} twice", where="--run", remedy="Name each run folder once.")
+    return names
+
+
+def matched(names: Sequence[str] | None, number: int) -> Sequence[str] | None:
+    """Return the names if there are as many as needed.
+
+    Raises:
+        ConfigError: More, fewer, or two that are alike.
+    """
+    if names is not None and (len(names) != number or len(set(names)) != number):
+        raise ConfigError(
+            f"{' '.join(names)}",
+            where="--names",
+            expected=f"{number} names that differ",
+            remedy="Give one name per run or file, in their order.",
+        )
+    return names
+
+
+def read_config(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a run's config and the versions in its head; empty when there is no file."""
+    import yaml
+
+    if not path.is_file():
+        return {}, {}
+    try:
+        text = path.read_text(encoding="utf-8")
+        config = yaml.safe_load(text)
+        if not isinstance(config, dict):
+            raise ValueError("no settings in it")
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise RunError(
+            f"it is damaged ({first})", where=str(path), remedy="Copy the run folder again."
+        ) from error
+    return config, dict(re.findall(r"^# (\S+) (\S+)$", text, flags=re.M))
+
+
+def cohort_tables(
+    run: Path, config: dict[str, Any]
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Return the analyzed patients and the quarantine: from the run, else from its store.
+
+    Args:
+        run: The run folder.
+        config: With ``data.store``.
+
+    Returns:
+        Name to table, and name to the reason why it is not there.
+    """
+    tables: dict[str, pd.DataFrame] = {}
+    missing: dict[str, str] = {}
+    store = (config.get("data") or {}).get("store")
+    places = [run] if store is None else [run, Path(store)]
+    for name, file in (("patients", PATIENTS), ("quarantine", QUARANTINE)):
+        found = next((place / file for place in places if (place / file).is_file()), None)
+        if found is None:
+            looked = " and ".join(map(str, places))
+            missing[name] = (
+                f"no {file} in {looked}. A run of fit writes it; for an older run copy {file} "
+                "from the prepared store (data.store) into the run folder."
+            )
+        else:
+            tables[name] = read_csv(found)
+    return tables, missing
+
+
+def read_history(run: Path) -> pd.DataFrame | None:
+    """Return the history of a run, its folds one after the other (with ``fold``)."""
+    if (run / HISTORY).is_file():
+        return read_csv(run / HISTORY)
+    files = sorted(run.glob(f"fold_*/{HISTORY}"))
+    parts = [read_csv(path).assign(fold=int(path.parent.name.rpartition("_")[2])) for path in files]
+    return pd.concat(parts, ignore_index=True) if parts else None
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Return a table of a run.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    try:
+        return pd.read_csv(
+            path,
+            dtype=TEXT_COLUMNS,
+            keep_default_na=False,
+            na_values=[""],
+            float_precision="round_trip",
+        )
+    except (ValueError, OSError) as error:
+        raise RunError(
+            f"cannot be read ({error})",
+            where=str(path),
+            expected="a CSV table with a header",
+            remedy="Copy the file again, or take it away: the report says what is missing.",
+        ) from error

@@ -1,0 +1,46 @@
+"""What a report is about: the tables that were found, and why others were not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+NETWORK = "network"
+"""The model's name in a run that stands alone, beside its clinical baselines."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What one or more runs, or files of predictions, left for a report.
+
+    Attributes:
+        name: Title of the page.
+        tables: Name to table, as figures and tables name their arguments: always ``predictions``
+            (checked, with ``model``; the first model is the one that the report is about), and of
+            ``history``, ``patients``, ``quarantine`` and ``ablation`` what there is.
+        missing: Name of a table to the reason why it is not there, with the remedy.
+        config: The complete config of the first run; empty without a run.
+        versions: Library to version, as the run wrote them.
+        runs: The run folders.
+        networks: Names of the models that the report is about; the others stand beside them.
+    """
+
+    name: str
+    tables: Mapping[str, pd.DataFrame]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    runs: tuple[Path, ...] = ()
+    networks: tuple[str, ...] = (NETWORK,)
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """The predictions of all models."""
+        return self.tables["predictions"]
+
+    def setting(self, name: str, default: int, asked: int | None) -> int:
+        """Return a setting of the statistics: as asked for, else of the run, else the default."""
+        of_run = self.config.get(name)
+        return next(value for value in (asked, of_run, default) if value is not None)

@@ -1,0 +1,125 @@
+"""The work of a report, dealt to processes: statistics by task, then each figure and table."""
+
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtl_hcc.figures import FIGURES
+from mtl_hcc.metrics.comparisons import COMPARISON_COLUMNS, compare_models
+from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
+from mtl_hcc.reporting.exhibits import FigureFiles, TableFile, draw, tabulate
+from mtl_hcc.tables import TABLES
+
+Job = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+class Workshop:
+    """Processes that share the study's tables through a file, so that each reads them once.
+
+    Args:
+        folder: For that file.
+        workers: Number of processes; 1 works in this one.
+        progress: Show a bar.
+    """
+
+    def __init__(self, folder: Path, *, workers: int, progress: bool) -> None:
+        self.folder, self.workers, self.progress = folder, workers, progress
+
+    def statistics(
+        self, predictions: pd.DataFrame, **settings: Any
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return what ``evaluate_predictions`` and ``compare_models`` return.
+
+        Metrics are dealt by model and task, comparisons by task: resamples depend on the patients
+        and the seed only, so the values are those of the undivided table.
+
+        Args:
+            predictions: Checked, with ``model``.
+            settings: ``bootstraps``, ``seed`` and ``threshold``.
+        """
+        shared = self._share("predictions", {"predictions": predictions})
+        rows = predictions[["model", "task"]].drop_duplicates()
+        pairs = list(rows.itertuples(index=False, name=None))
+        tasks = list(predictions["task"].unique())
+        compared = tasks if predictions["model"].nunique() > 1 else []
+        jobs: list[Job] = [(_compare, (shared, task, settings)) for task in compared]
+        jobs += [(_evaluate, (shared, model, task, settings)) for model, task in pairs]
+        done = self._run(jobs, "Computing statistics")
+        metrics = pd.concat(done[len(compared) :], ignore_index=True)
+        if not compared:
+            return metrics, pd.DataFrame(columns=COMPARISON_COLUMNS)
+        order = predictions[["split", "task"]].drop_duplicates().reset_index(drop=True)
+        place = order.reset_index(names="place")
+        comparisons = pd.concat(done[: len(compared)], ignore_index=True)
+        comparisons = comparisons.merge(place, on=["split", "task"], how="left")
+        comparisons = comparisons.sort_values("place", kind="stable").drop(columns="place")
+        return metrics, comparisons.reset_index(drop=True)
+
+    def exhibits(
+        self, sources: Mapping[str, pd.DataFrame]
+    ) -> tuple[dict[str, FigureFiles], dict[str, TableFile]]:
+        """Return every registered figure and table, in the order of registration.
+
+        Args:
+            sources: Name to table.
+        """
+        shared = self._share("sources", dict(sources))
+        jobs: list[Job] = [(_draw, (shared, name)) for name in FIGURES]
+        jobs += [(_tabulate, (shared, name)) for name in TABLES]
+        done = self._run(jobs, "Drawing figures and tables")
+        return (
+            dict(zip(FIGURES, done[: len(FIGURES)], strict=True)),
+            dict(zip(TABLES, done[len(FIGURES) :], strict=True)),
+        )
+
+    def _share(self, name: str, tables: dict[str, pd.DataFrame]) -> Path:
+        path = self.folder / f"{name}.pickle"
+        path.write_bytes(pickle.dumps(tables))
+        return path
+
+    def _run(self, jobs: Sequence[Job], title: str) -> list[Any]:
+        """Do the jobs and return their results in order."""
+        from joblib import Parallel, delayed
+        from rich.progress import track
+
+        numbered = [delayed(_numbered)(place, *job) for place, job in enumerate(jobs)]
+        parallel = Parallel(
+            n_jobs=min(self.workers, max(1, len(jobs))), return_as="generator_unordered"
+        )
+        finished: Iterator[tuple[int, Any]] = parallel(numbered)
+        bar = track(finished, title, total=len(jobs), transient=True, disable=not self.progress)
+        return [result for _, result in sorted(bar, key=lambda pair: pair[0])]
+
+
+def _numbered(place: int, work: Callable[..., Any], given: tuple[Any, ...]) -> tuple[int, Any]:
+    return place, work(*given)
+
+
+@lru_cache(maxsize=2)
+def _tables(path: Path) -> dict[str, pd.DataFrame]:
+    """Return the shared tables; the file was written by the process that asked for the work."""
+    tables: dict[str, pd.DataFrame] = pickle.loads(path.read_bytes())
+    return tables
+
+
+def _evaluate(path: Path, model: str, task: str, settings: dict[str, Any]) -> pd.DataFrame:
+    predictions = _tables(path)["predictions"]
+    rows = predictions[(predictions["model"] == model) & (predictions["task"] == task)]
+    return evaluate_predictions(rows, **settings)
+
+
+def _compare(path: Path, task: str, settings: dict[str, Any]) -> pd.DataFrame:
+    predictions = _tables(path)["predictions"]
+    return compare_models(predictions[predictions["task"] == task], **settings)
+
+
+def _draw(path: Path, name: str) -> FigureFiles:
+    return draw(name, FIGURES[name], _tables(path))
+
+
+def _tabulate(path: Path, name: str) -> TableFile:
+    return tabulate(name, TABLES[name], _tables(path))

@@ -1,0 +1,138 @@
+"""From a study to the folder of its report: written whole or not at all."""
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtl_hcc import __version__
+from mtl_hcc.errors import RunError
+from mtl_hcc.reporting.analyzed import analyzed_patients, patients_of_predictions
+from mtl_hcc.reporting.compose import compose
+from mtl_hcc.reporting.exhibits import FigureFiles, TableFile
+from mtl_hcc.reporting.facts import summary
+from mtl_hcc.reporting.page import render_page
+from mtl_hcc.reporting.study import Study
+from mtl_hcc.reporting.workshop import Workshop
+
+log = logging.getLogger(__name__)
+PAGE = "index.html"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written.
+
+    Attributes:
+        page: The page.
+        metrics: As in ``metrics.csv`` beside it.
+        failed: Name of a figure or table to the reason why it is not there.
+    """
+
+    page: Path
+    metrics: pd.DataFrame
+    failed: Mapping[str, str]
+
+
+def write_report(
+    study: Study, output: Path, *, workers: int, progress: bool = False, **settings: Any
+) -> Report:
+    """Compute the statistics, draw everything, and write the folder.
+
+    Args:
+        study: What the report is about.
+        output: The folder; an earlier report there is replaced once the new one is complete.
+        workers: Processes.
+        progress: Show bars.
+        settings: ``bootstraps``, ``seed`` and ``threshold``.
+    """
+    refuse_other_folder(output)
+    study = with_patients(study)
+    with whole_folder(output) as folder, tempfile.TemporaryDirectory() as scratch:
+        workshop = Workshop(Path(scratch), workers=workers, progress=progress)
+        metrics, comparisons = workshop.statistics(study.predictions, **settings)
+        results = {"metrics": metrics, "comparisons": comparisons}
+        study = replace(study, tables={**study.tables, **results})
+        figures, tables = workshop.exhibits(study.tables)
+        blocks, made = compose(study, figures, tables, settings)
+        write_files(folder, figures, {**tables, **made})
+        metrics.to_csv(folder / "metrics.csv", index=False)
+        comparisons.to_csv(folder / "comparisons.csv", index=False)
+        page = render_page(
+            title=study.name,
+            subtitle=f"mtl_hcc {__version__}, {date.today().isoformat()}",
+            summary=summary(study),
+            blocks=blocks,
+        )
+        (folder / PAGE).write_text(page, encoding="utf-8")
+    failed = {name: figure.reason for name, figure in figures.items() if figure.reason}
+    failed |= {name: table.reason for name, table in tables.items() if table.reason}
+    return Report(output / PAGE, metrics, failed)
+
+
+def with_patients(study: Study) -> Study:
+    """Return the study with one row per analyzed patient, whatever is known of them."""
+    main = study.predictions[study.predictions["model"] == study.networks[0]]
+    table = study.tables.get("patients")
+    if table is None:
+        table = patients_of_predictions(main)
+    patients = analyzed_patients(table, main[["patient_id", "fold", "split"]].drop_duplicates())
+    return replace(study, tables={**study.tables, "patients": patients})
+
+
+def write_files(
+    folder: Path, figures: Mapping[str, FigureFiles], tables: Mapping[str, TableFile]
+) -> None:
+    """Write ``figures/<name>.svg`` and ``.png``, and ``tables/<name>.csv``.
+
+    Args:
+        folder: Of the report.
+        figures: Those without content are passed over.
+        tables: Likewise.
+    """
+    for name in ("figures", "tables"):
+        (folder / name).mkdir()
+    for figure in figures.values():
+        if figure.svg:
+            (folder / "figures" / f"{figure.name}.svg").write_bytes(figure.svg)
+            (folder / "figures" / f"{figure.name}.png").write_bytes(figure.png)
+    for table in tables.values():
+        if table.table is not None:
+            table.table.to_csv(folder / "tables" / f"{table.name}.csv", index=False)
+
+
+def refuse_other_folder(output: Path) -> None:
+    """Refuse to replace a folder that is not an earlier report."""
+    if output.is_dir() and any(output.iterdir()) and not (output / PAGE).is_file():
+        raise RunError(
+            "the folder holds other files",
+            where=f"--output {output}",
+            expected="a new or empty folder, or an earlier report",
+            remedy=f"Name another folder, e.g. {output / 'report'}.",
+        )
+
+
+@contextlib.contextmanager
+def whole_folder(output: Path) -> Iterator[Path]:
+    """Yield a folder beside ``output`` that takes its place when the block ends well."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    earlier = output.with_name(f".{output.name}.{os.getpid()}.old")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        if output.exists():
+            output.rename(earlier)
+        unfinished.rename(output)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)
