@@ -120,6 +120,8 @@ def show(agreement: "pd.DataFrame") -> None:
 
     most = 30
     shown = agreement.drop(columns=["method", "p"], errors="ignore").head(most)
+    if "measure" in shown and (shown["measure"] == "").all():
+        shown = shown.drop(columns="measure")
     table = Table(title="Agreement of readers", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in shown:
         table.add_column(str(name).replace("_", " "), no_wrap=True)

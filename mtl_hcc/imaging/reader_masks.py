@@ -46,7 +46,7 @@ def compare_readers(folders: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
         reason: the file of one reader only, one that cannot be read, another grid.
 
     Raises:
-        CohortError: A folder is absent, or no file is in two folders.
+        CohortError: A folder is absent, or no file could be compared.
     """
     masks = {name: _masks(folder) for name, folder in _names(folders).items()}
     rows: list[Row] = []
@@ -69,9 +69,15 @@ def compare_readers(folders: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
             expected="the same relative paths, e.g. images/<patient_id>/arterial_regions.nii.gz",
             remedy="Name the folders in which the paths begin alike.",
         )
-    return pd.DataFrame(rows, columns=MASK_COLUMNS), pd.DataFrame(
-        left_out, columns=QUARANTINE_COLUMNS
-    )
+    if not rows and left_out:
+        raise CohortError(
+            f"none of the {len(left_out)} pairs of files could be compared; the first: "
+            f"{left_out[0]['reason']}",
+            where=", ".join(map(str, folders)),
+            remedy="Mend the files, or name other folders.",
+        )
+    masks = pd.DataFrame(rows, columns=MASK_COLUMNS)
+    return masks, pd.DataFrame(left_out, columns=QUARANTINE_COLUMNS)
 
 
 def pooled_agreement(masks: pd.DataFrame) -> pd.DataFrame:
