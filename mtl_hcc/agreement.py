@@ -61,9 +61,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     show(tables["agreement"])
     if len(tables.get("quarantine", ())):
         quarantine = tables["quarantine"]
-        console.print(
-            f"{len(quarantine)} left out, the first because {quarantine['reason'].iloc[0]}"
-        )
+        said = f"{len(quarantine)} left out, see quarantine.csv; first: "
+        console.print(said + quarantine["reason"].iloc[0], soft_wrap=True)
     for name, table in tables.items():
         path = arguments.output / f"{name}.csv"
         write_bytes(path, table.to_csv(index=False).encode())

@@ -76,8 +76,8 @@ def compare_readers(folders: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
             where=", ".join(map(str, folders)),
             remedy="Mend the files, or name other folders.",
         )
-    masks = pd.DataFrame(rows, columns=MASK_COLUMNS)
-    return masks, pd.DataFrame(left_out, columns=QUARANTINE_COLUMNS)
+    compared = pd.DataFrame(rows, columns=MASK_COLUMNS)
+    return compared, pd.DataFrame(left_out, columns=QUARANTINE_COLUMNS)
 
 
 def pooled_agreement(masks: pd.DataFrame) -> pd.DataFrame:
