@@ -11,6 +11,7 @@ from pathlib import Path
 
 import joblib
 
+from mtl_hcc.ablation.one_run import BUSY
 from mtl_hcc.ablation.planned_run import PlannedRun
 from mtl_hcc.data.intake import on_backend
 
@@ -23,11 +24,13 @@ class Ended:
         run: The run.
         seconds: How long the process took.
         reason: Why it failed; empty when it did not.
+        elsewhere: Whether it was left to another process that is training it.
     """
 
     run: PlannedRun
     seconds: float
     reason: str
+    elsewhere: bool
 
 
 def train_runs(
@@ -55,12 +58,12 @@ def train_runs(
     by_plan = {str(run.plan): run for run in runs}
     with context if calls else nullcontext():
         ended = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
-        for plan, seconds, reason in ended:
-            yield Ended(by_plan[plan], seconds, reason)
+        for plan, seconds, code, reason in ended:
+            yield Ended(by_plan[plan], seconds, reason, elsewhere=code == BUSY)
 
 
-def launch(plan: str, log: str, folder: str, threads: int | None) -> tuple[str, float, str]:
-    """Train one run in a new process, and return its plan, its seconds and why it failed.
+def launch(plan: str, log: str, folder: str, threads: int | None) -> tuple[str, float, int, str]:
+    """Train one run in a new process; return plan, seconds, exit code and why it failed.
 
     Args:
         plan: File with the complete config.
@@ -86,7 +89,7 @@ def launch(plan: str, log: str, folder: str, threads: int | None) -> tuple[str, 
             check=False,
         ).returncode
     seconds = time.perf_counter() - start
-    return plan, seconds, "" if code == 0 else _reason(path, began, code)
+    return plan, seconds, code, "" if code in (0, BUSY) else _reason(path, began, code)
 
 
 def _reason(log: Path, began: int, code: int) -> str:

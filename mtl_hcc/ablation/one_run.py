@@ -4,40 +4,45 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from jsonargparse import ArgumentParser, Namespace
 from pytorch_lightning.utilities import rank_zero_only
 
 from mtl_hcc.ablation.fingerprint import fingerprint
-from mtl_hcc.ablation.planned_run import last_checkpoints, read_record, state_of, write_record
+from mtl_hcc.ablation.planned_run import (
+    last_checkpoints,
+    read_record,
+    run_lock,
+    state_of,
+    write_record,
+)
 from mtl_hcc.checkpoint import read_checkpoint
 from mtl_hcc.config import build_parser, plain_config, read_config
 from mtl_hcc.entry_point import report_errors
-from mtl_hcc.errors import CheckpointError, RunError
+from mtl_hcc.errors import CheckpointError
 from mtl_hcc.fit import fit, keep_earlier_run
+
+BUSY = 75
+"""Exit code when another process is training the run (sysexits.h: try again later)."""
 
 
 @report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int | None:
     """Run the command line: flags as those of `fit`."""
     parser = build_parser(__doc__ or "", prog="python -m mtl_hcc.ablation.one_run")
     config = read_config(parser, arguments)
     if getattr(rank_zero_only, "rank", 0) != 0:  # another device of the same run
         config.ckpt_path = "last" if last_checkpoints(Path(config.run)) else None
         fit(parser, config)
-        return
+        return None
     folder = Path(config.run)
-    lock = FileLock(folder.with_name(f"{folder.name}.lock"), blocking=False)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with lock:
+        with run_lock(folder):
             train(parser, config)
-    except Timeout as error:
-        raise RunError(
-            "another process is training this run",
-            where=str(folder),
-            remedy="Wait for it, or end it; then give the command again.",
-        ) from error
+    except Timeout:
+        print(f"{folder}: another process is training this run.")
+        return BUSY
+    return None
 
 
 def train(parser: ArgumentParser, config: Namespace) -> None:

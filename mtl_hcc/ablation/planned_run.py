@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from filelock import FileLock, Timeout
 
 from mtl_hcc.ablation.fingerprint import fingerprint
 from mtl_hcc.atomic import write_bytes
 
-State = Literal["finished", "half-finished", "to do", "settings changed"]
+State = Literal["finished", "running", "half-finished", "to do", "settings changed"]
 RECORD = "ablation_run.json"
 
 
@@ -55,7 +56,8 @@ class PlannedRun:
     @property
     def state(self) -> State:
         """How far the run got with these settings and these data."""
-        return state_of(self.folder, self.values)
+        state = state_of(self.folder, self.values)
+        return "running" if state != "finished" and is_locked(self.folder) else state
 
     def write_plan(self) -> Path:
         """Write the config for the run's process, and return its path."""
@@ -78,6 +80,31 @@ def state_of(folder: Path, values: dict[str, Any]) -> State:
     if record.get("finished"):
         return "finished"
     return "half-finished" if last_checkpoints(folder) else "to do"
+
+
+def run_lock(folder: Path) -> FileLock:
+    """Return the lock that the process of a run holds; the system frees it when the process ends.
+
+    Args:
+        folder: The run folder.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder.with_name(f"{folder.name}.lock"), blocking=False)
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether a process is training a run.
+
+    Args:
+        folder: The run folder.
+    """
+    if not folder.with_name(f"{folder.name}.lock").exists():
+        return False
+    try:
+        with run_lock(folder):
+            return False
+    except Timeout:
+        return True
 
 
 def last_checkpoints(folder: Path) -> list[Path]:

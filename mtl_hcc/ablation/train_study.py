@@ -16,6 +16,9 @@ from mtl_hcc.ablation.launch import Ended, train_runs
 from mtl_hcc.ablation.planned_run import PlannedRun
 from mtl_hcc.ablation.show import in_words, result_line
 
+SAID = {"half-finished": "goes on", "settings changed": "is trained anew: settings or data changed"}
+"""What is said before a run that is not simply to do."""
+
 
 def train_study(
     runs: Sequence[PlannedRun], *, jobs: int, backend: str | None, console: Console
@@ -30,9 +33,8 @@ def train_study(
     """
     left = [run for run in runs if run.state != "finished"]
     for run in left:
-        if run.state != "to do":
-            why = "goes on" if run.state == "half-finished" else "is trained anew: settings changed"
-            console.print(f"{run.name} {why}")
+        if run.state in SAID:
+            console.print(f"{run.name} {SAID[run.state]}")
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,7 +46,9 @@ def train_study(
     with Progress(*columns, console=console, disable=not left) as bar:
         task = bar.add_task("Training", total=len(left))
         for ended in train_runs(left, jobs=jobs, backend=backend):
-            if ended.reason:
+            if ended.elsewhere:
+                said = "left to the process that is training it"
+            elif ended.reason:
                 failed.append(ended)
                 said = f"failed: {ended.reason}"
             else:
