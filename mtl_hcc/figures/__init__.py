@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mtl_hcc.figures.ablation import ablation
+from mtl_hcc.figures.calibration import calibration
 from mtl_hcc.figures.cumulative_incidence import cumulative_incidence
+from mtl_hcc.figures.decision_curve import decision_curve
 from mtl_hcc.figures.forest_by_center import forest_by_center
 from mtl_hcc.figures.forest_regression import forest_regression
 from mtl_hcc.figures.kaplan_meier import kaplan_meier
@@ -24,6 +26,8 @@ FIGURES: "dict[str, Callable[..., Figure]]" = {
     "cumulative_incidence": cumulative_incidence,
     "roc": roc,
     "roc_at_horizons": roc_at_horizons,
+    "calibration": calibration,
+    "decision_curve": decision_curve,
     "learning_curves": learning_curves,
     "forest_by_center": forest_by_center,
     "forest_regression": forest_regression,
@@ -37,7 +41,9 @@ FIGURES: "dict[str, Callable[..., Figure]]" = {
 __all__ = [
     "FIGURES",
     "ablation",
+    "calibration",
     "cumulative_incidence",
+    "decision_curve",
     "forest_by_center",
     "forest_regression",
     "kaplan_meier",

@@ -7,8 +7,13 @@ import pandas as pd
 from mtl_hcc.tables.ablation import ablation
 from mtl_hcc.tables.against_baselines import against_baselines
 from mtl_hcc.tables.by_center import by_center
+from mtl_hcc.tables.calibration_groups import calibration_groups
+from mtl_hcc.tables.competing_risks import competing_risks
+from mtl_hcc.tables.hazard_ratios import hazard_ratios
+from mtl_hcc.tables.net_benefit import net_benefit
 from mtl_hcc.tables.outcome_nomograms import nomogram_mvi, nomogram_os
 from mtl_hcc.tables.regression import regression
+from mtl_hcc.tables.survival_summary import survival_summary
 from mtl_hcc.tables.table_one import table_one_by_center, table_one_by_mvi
 
 TABLES: dict[str, Callable[..., pd.DataFrame]] = {
@@ -18,6 +23,11 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "nomogram_mvi": nomogram_mvi,
     "nomogram_os": nomogram_os,
     "against_baselines": against_baselines,
+    "calibration_groups": calibration_groups,
+    "net_benefit": net_benefit,
+    "survival_summary": survival_summary,
+    "hazard_ratios": hazard_ratios,
+    "competing_risks": competing_risks,
     "by_center": by_center,
     "ablation": ablation,
 }
