@@ -25,8 +25,7 @@ from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
 from mtl_hcc.metrics.survival.kaplan_meier import KaplanMeier
 from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier as kaplan_meier_curve
 from mtl_hcc.metrics.survival.logrank import logrank_p
-from mtl_hcc.metrics.survival.risk_groups import high_risk
-from mtl_hcc.metrics.thresholds import TRAIN
+from mtl_hcc.metrics.survival.risk_groups import with_risk_groups
 from mtl_hcc.tables.printed_numbers import value_text
 
 if TYPE_CHECKING:
@@ -50,8 +49,8 @@ REPEATED = (
 def kaplan_meier(predictions: pd.DataFrame) -> "Figure":
     """Draw the survival of high- and low-risk patients: a row per task, a column per split.
 
-    High risk is a risk above the median of the train split of the same fold (of all rows of the
-    fold where there is no train split, which the legend says). The number at risk stands under each
+    High risk is a risk above the median of the train split of the same fold (of the panel's own
+    rows where there is no train split, which the legend says). The number at risk stands under each
     panel, hazard ratio and log-rank p in it.
 
     Args:
@@ -69,7 +68,7 @@ def kaplan_meier(predictions: pd.DataFrame) -> "Figure":
     figure, panels = panel_grid(len(by_task), len(splits))
     said, rule = [], ""
     for line, (task, rows) in zip(panels, by_task.items(), strict=True):
-        known, rule = with_groups(rows)
+        known, rule = with_risk_groups(with_outcome(rows, "survival"))
         for (curves, counts), split in zip(line, splits, strict=True):
             inside = known[known["split"] == split]
             patients = inside.drop_duplicates("patient_id")
@@ -85,13 +84,6 @@ def kaplan_meier(predictions: pd.DataFrame) -> "Figure":
         figure,
         CAPTION.format(model=model, rule=rule, repeated=repeated, panels="; ".join(said)),
     )
-
-
-def with_groups(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the rows of one task with a known outcome and ``high``, and the cut-off in words."""
-    known = with_outcome(rows, "survival")
-    high, rule = high_risk(known, known[known["split"] == TRAIN])
-    return known.assign(high=high), rule
 
 
 def _repeats(table: pd.DataFrame) -> bool:

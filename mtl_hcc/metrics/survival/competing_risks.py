@@ -6,8 +6,7 @@ import pandas as pd
 
 from mtl_hcc.metrics.predictions import with_outcome
 from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
-from mtl_hcc.metrics.survival.risk_groups import high_risk
-from mtl_hcc.metrics.thresholds import TRAIN
+from mtl_hcc.metrics.survival.risk_groups import with_risk_groups
 
 CENSORED, RECURRENCE, DEATH = 0, 1, 2
 CAUSES = {RECURRENCE: "recurrence", DEATH: "death without recurrence"}
@@ -69,11 +68,10 @@ def competing_rows(predictions: pd.DataFrame) -> pd.DataFrame:
         raise NotComputableError(
             f"no task {' or '.join(absent)} among the predictions: recurrence and death need both"
         )
-    rfs = with_outcome(both[RFS], "survival")
-    high, rule = high_risk(rfs, rfs[rfs["split"] == TRAIN])
+    rfs, rule = with_risk_groups(with_outcome(both[RFS], "survival"))
     key = ["patient_id", "fold"]
     deaths = both[OS][[*key, "time_days", "event"]]
-    merged = rfs.assign(high=high).merge(deaths, on=key, how="left", suffixes=("", "_os"))
+    merged = rfs.merge(deaths, on=key, how="left", suffixes=("", "_os"))
     cause = first_event(
         merged["time_days"], merged["event"], merged["time_days_os"], merged["event_os"]
     )

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from mtl_hcc.metrics.thresholds import TRAIN
+
 
 def high_risk(rows: pd.DataFrame, train: pd.DataFrame) -> "tuple[pd.Series[bool], str]":
     """Return who is above the cut-off of the own fold, and the rule in words.
@@ -24,3 +26,20 @@ def high_risk(rows: pd.DataFrame, train: pd.DataFrame) -> "tuple[pd.Series[bool]
     if not absent.all():
         rule += " for some folds"
     return rows["risk"] > median.fillna(own), rule
+
+
+def with_risk_groups(known: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return all rows of one task with the column ``high``, and the rule in words.
+
+    Each split is cut by :func:`high_risk`, so that groups are those of ``metrics.csv``.
+
+    Args:
+        known: ``split, fold, risk`` of one model and task, rows with a known outcome.
+    """
+    train = known[known["split"] == TRAIN]
+    high = pd.Series(False, index=known.index)
+    rules = []
+    for _, rows in known.groupby("split", sort=False):
+        high.loc[rows.index], rule = high_risk(rows, train)
+        rules.append(rule)
+    return known.assign(high=high), "; ".join(dict.fromkeys(rules))
