@@ -35,8 +35,8 @@ def pooling_caption(tasks: list[CenterValues]) -> str:
     return (
         f"C-index (survival) and AUC (classes) by center, of the {' and '.join(tasks[0].splits)} "
         "rows, which the network was not trained on. Pooled: random effects (restricted maximum "
-        "likelihood, Hartung and Knapp's modified interval) on the logit scale, with standard errors from "
-        "the 95% intervals of the centers. A center with fewer than "
+        "likelihood, Hartung and Knapp's modified interval) on the logit scale, with standard "
+        "errors from the 95% intervals of the centers. A center with fewer than "
         f"{FEWEST_EVENTS} events, or fewer than {FEWEST_EVENTS} patients without, is not "
         "estimable. With few centers the interval is wide. PI: prediction interval, where the "
         "value of another center is expected."

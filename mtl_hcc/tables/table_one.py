@@ -20,6 +20,7 @@ MOST_GROUPS = 8
 """More groups than this do not fit side by side."""
 NO_CLINICAL = "The cohort's table has no clinical column"
 GROUP = "group"
+OURS = ("Characteristic", "Level", "Missing", "Overall", "P-value", "Largest SMD")
 
 
 def table_one_by_center(patients: pd.DataFrame) -> pd.DataFrame:
@@ -60,6 +61,8 @@ def _table_one(
     patients: pd.DataFrame, group: "pd.Series[str] | None", said: str, *, mvi_row: bool = True
 ) -> pd.DataFrame:
     columns = clinical_columns(patients)
+    if group is not None:  # a center may be called as a column of ours
+        group = group.map({name: f"group {name}" for name in OURS}).fillna(group)
     groups = [] if group is None else sorted(group.dropna().unique())
     parts = [_sizes(group, len(patients))]
     if columns.all:
@@ -122,7 +125,8 @@ def _summaries(
     table["Characteristic"] = table["column"].map(readable_name)
     once = table.columns.intersection(["Characteristic", "Missing", "P-value", "Largest SMD"])
     table[once] = table[once].mask(repeats, "")
-    return table.rename(columns={code: name for name, code in coded.items()})
+    kept = table[["Level", "Overall", *once, *coded.values()]]
+    return kept.rename(columns={code: name for name, code in coded.items()})
 
 
 def _add_tests(table: pd.DataFrame) -> None:

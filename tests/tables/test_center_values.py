@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtl_hcc.metrics.pooling import pool_shares
+from mtl_hcc.tables.by_center import by_center
+from mtl_hcc.tables.center_values import center_values
+
+
+def metrics_of(rows):
+    columns = ["center", "n", "events", "value", "ci_low", "ci_high"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(
+        model="network", split="external", task="os", metric="concordance_harrell",
+        horizon_days=np.nan, method="",
+    )  # fmt: skip
+
+
+CENTERS = [
+    ("all", 300, 90, 0.70, 0.65, 0.75),
+    ("I", 100, 40, 0.75, 0.66, 0.82),
+    ("II", 90, 30, 0.62, 0.51, 0.72),
+    ("III", 80, 20, 0.70, 0.55, 1.00),
+    ("IV", 30, 4, 0.90, 0.70, 0.98),
+    ("V", 20, 17, 0.60, 0.40, 0.80),
+]
+PREDICTIONS = pd.DataFrame(
+    {
+        "patient_id": ["a", "b", "c", "d", "e"],
+        "split": "external",
+        "center": ["I", "II", "III", "IV", "V"],
+    }
+)
+
+
+def test_centers_with_an_estimate_are_pooled_and_the_others_say_why():
+    (found,) = center_values(metrics_of(CENTERS), PREDICTIONS)
+    assert found.centers.set_index("center")["reason"].to_dict() == {
+        "I": "",
+        "II": "",
+        "III": "the interval reaches 0 or 1",
+        "IV": "too few events (4)",
+        "V": "too few without event (3)",
+    }
+    expected = pool_shares([0.75, 0.62], [0.66, 0.51], [0.82, 0.72])
+    assert found.pooled.value == pytest.approx(expected.value)
+    assert found.centers["weight"].dropna().tolist() == pytest.approx(expected.weights.tolist())
+
+
+def test_the_table_holds_a_row_per_center_and_the_pooled_value():
+    table = by_center(metrics_of(CENTERS), PREDICTIONS)
+    assert table["Center"].tolist() == ["I", "II", "III", "IV", "V", "Pooled (2 centers)"]
+    pooled = table.iloc[-1]
+    assert pooled["Patients"] == "190"
+    assert pooled["Value (95% CI)"].startswith(f"{pooled['value']:.2f} (")
+    assert "I2" in pooled["Note"]
+    assert table.loc[3, "Value (95% CI)"] == "not estimable"
+    assert "standard errors from the 95% intervals" in table.attrs["caption"]
+
+
+def test_one_center_is_not_pooled():
+    table = by_center(metrics_of(CENTERS[:2]), PREDICTIONS)
+    assert table.iloc[-1]["Note"].startswith("not pooled: fewer than two centers")
+
+
+def test_many_centers_without_an_estimate_share_a_row():
+    small = [(f"S{place}", 5, 1, np.nan, np.nan, np.nan) for place in range(12)]
+    table = by_center(metrics_of([*CENTERS, *small]), PREDICTIONS)
+    assert table["Center"].tolist() == ["I", "II", "15 centers", "Pooled (2 centers)"]
+    assert table.loc[2, "Patients"] == str(80 + 30 + 20 + 12 * 5)
+
+
+def test_a_split_with_one_center_is_named_and_train_is_left_out(metrics, predictions):
+    found = {values.task: values for values in center_values(metrics, predictions)}
+    assert set(found) == {"os", "mvi"}
+    assert found["os"].centers["center"].tolist() == ["II", "III", "IV"]
+    assert found["os"].centers["n"].tolist() == [40, 40, 90]
+    assert found["os"].splits == ("validation", "external")
+
+
+def test_in_cross_validation_every_patient_counts_once(metrics, predictions):
+    shared = predictions.assign(patient_id="one")
+    found = center_values(metrics, shared)
+    assert found[0].splits == ("external",)
+
+
+def test_without_a_main_metric_the_caption_says_so(metrics, predictions):
+    table = by_center(metrics[metrics["metric"] == "f1"], predictions)
+    assert table.empty
+    assert "No unseen center" in table.attrs["caption"]
