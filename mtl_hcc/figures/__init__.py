@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from mtl_hcc.figures.ablation import ablation
 from mtl_hcc.figures.calibration import calibration
+from mtl_hcc.figures.cohort_flow import cohort_flow
 from mtl_hcc.figures.cumulative_incidence import cumulative_incidence
 from mtl_hcc.figures.decision_curve import decision_curve
 from mtl_hcc.figures.forest_by_center import forest_by_center
 from mtl_hcc.figures.forest_regression import forest_regression
 from mtl_hcc.figures.kaplan_meier import kaplan_meier
+from mtl_hcc.figures.key_results import key_results
 from mtl_hcc.figures.learning_curves import learning_curves
 from mtl_hcc.figures.nomogram import nomogram_mvi, nomogram_os
 from mtl_hcc.figures.roc import roc
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES: "dict[str, Callable[..., Figure]]" = {
+    "key_results": key_results,
+    "cohort_flow": cohort_flow,
     "kaplan_meier": kaplan_meier,
     "cumulative_incidence": cumulative_incidence,
     "roc": roc,
@@ -42,11 +46,13 @@ __all__ = [
     "FIGURES",
     "ablation",
     "calibration",
+    "cohort_flow",
     "cumulative_incidence",
     "decision_curve",
     "forest_by_center",
     "forest_regression",
     "kaplan_meier",
+    "key_results",
     "learning_curves",
     "nomogram_mvi",
     "nomogram_os",

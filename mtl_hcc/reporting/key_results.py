@@ -1,6 +1,7 @@
 """The main numbers: the network with its interval, beside the baselines and the oracle."""
 
 from collections.abc import Hashable, Mapping
+from math import isnan
 from typing import Any
 
 import pandas as pd
@@ -25,6 +26,7 @@ def key_results(metrics: pd.DataFrame) -> pd.DataFrame:
     pooled = metrics[
         (metrics["center"] == ALL_CENTERS) & metrics["metric"].isin(list(MAIN_METRICS))
     ]
+    pooled = pooled.astype({"events": float})
     models = [str(name) for name in pooled["model"].drop_duplicates()]
     if not models:
         return pd.DataFrame()
@@ -68,11 +70,11 @@ def with_interval(row: Row | None) -> str:
     if row is None:
         return NO_VALUE
     text = number(row["value"])
-    if text == NO_VALUE or pd.isna(row["ci_low"]):
+    if text == NO_VALUE or isnan(row["ci_low"]):
         return text
     return f"{text} ({number(row['ci_low'])}-{number(row['ci_high'])})"
 
 
-def number(value: Any, *, digits: int = 3) -> str:
+def number(value: float, *, digits: int = 3) -> str:
     """Return a number as text, a dash for a missing one."""
-    return f"{float(value):.{digits}f}" if pd.notna(value) else NO_VALUE
+    return NO_VALUE if isnan(value) else f"{value:.{digits}f}"

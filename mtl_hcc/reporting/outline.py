@@ -54,7 +54,10 @@ SECTIONS = (
         "Discrimination",
         "Does the model rank patients rightly: those with the event, or with an earlier event, "
         "above the others?",
-        ("kaplan_meier", "roc", "precision_recall", "confusion", "risk_groups", "waterfall"),
+        (
+            *("kaplan_meier", "roc", "precision_recall", "confusion", "risk_groups", "waterfall"),
+            *("hazard_ratio", "survival_summary"),
+        ),
     ),
     Section(
         "calibration",
@@ -73,7 +76,7 @@ SECTIONS = (
         "Comparison of models",
         "Every two models on the same patients. The interval of the difference counts, not "
         "whether the two single intervals overlap.",
-        ("comparison", "reclassification"),
+        ("comparison", "reclassification", "against"),
     ),
     Section(
         "competing",

@@ -8,6 +8,7 @@ from mtl_hcc.tables.ablation import ablation
 from mtl_hcc.tables.against_baselines import against_baselines
 from mtl_hcc.tables.by_center import by_center
 from mtl_hcc.tables.calibration_groups import calibration_groups
+from mtl_hcc.tables.cohort_flow import cohort_flow
 from mtl_hcc.tables.competing_risks import competing_risks
 from mtl_hcc.tables.hazard_ratios import hazard_ratios
 from mtl_hcc.tables.net_benefit import net_benefit
@@ -17,6 +18,7 @@ from mtl_hcc.tables.survival_summary import survival_summary
 from mtl_hcc.tables.table_one import table_one_by_center, table_one_by_mvi
 
 TABLES: dict[str, Callable[..., pd.DataFrame]] = {
+    "cohort_flow": cohort_flow,
     "table_one_by_center": table_one_by_center,
     "table_one_by_mvi": table_one_by_mvi,
     "regression": regression,
