@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mtl_hcc.figures.canvas import describe, empty_figure, split_color
-from mtl_hcc.tables import cohort_flow as flow
+from mtl_hcc.tables.cohort_flow import LEFT_OUT, SCREENED, in_order, outcomes
+from mtl_hcc.tables.cohort_flow import cohort_flow as flow_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,11 +29,11 @@ def cohort_flow(patients: pd.DataFrame, quarantine: pd.DataFrame | None = None) 
         patients: The analyzed patients.
         quarantine: ``patient_id, step, reason``.
     """
-    table = flow.cohort_flow(patients, quarantine)
-    splits = flow.in_order(patients) if "split" in patients else []
+    table = flow_table(patients, quarantine)
+    splits = in_order(patients) if "split" in patients else []
     screened = _screened(table)
     reasons = _reasons(table)
-    analyzed = ["Analyzed", f"n = {len(patients)}", *_wrapped(flow.outcomes(patients), 60)]
+    analyzed = ["Analyzed", f"n = {len(patients)}", *_wrapped(outcomes(patients), 60)]
     parts = {split: _split_lines(patients[patients["split"] == split]) for split in splits}
     lines = [screened, reasons, analyzed, max(parts.values(), key=len, default=[])]
     tall = [len(part) * LINE + 0.2 if part else 0.0 for part in lines]
@@ -69,15 +70,15 @@ def cohort_flow(patients: pd.DataFrame, quarantine: pd.DataFrame | None = None) 
 
 
 def _screened(table: pd.DataFrame) -> list[str]:
-    rows = table.loc[table["Step"] == flow.SCREENED, "Patients"]
+    rows = table.loc[table["Step"] == SCREENED, "Patients"]
     return [] if rows.empty else ["Screened", f"n = {rows.iloc[0]}"]
 
 
 def _reasons(table: pd.DataFrame) -> list[str]:
     """Return the text of the box of those left out; empty when the screened are not known."""
-    if not (table["Step"] == flow.SCREENED).any():
+    if not (table["Step"] == SCREENED).any():
         return []
-    rows = table[table["Step"] == flow.LEFT_OUT]
+    rows = table[table["Step"] == LEFT_OUT]
     lines = [f"Left out: n = {rows['Patients'].sum()}"]
     for number, reason in zip(
         rows["Patients"].head(MOST_REASONS), rows["Detail"].head(MOST_REASONS), strict=True
@@ -96,7 +97,7 @@ def _split_lines(inside: pd.DataFrame) -> list[str]:
     lines += _wrapped(f"{len(centers)} center{'s' if len(centers) > 1 else ''}{named}", 30)
     if "fold" in inside and inside["fold"].nunique() > 1:
         lines.append(f"in {inside['fold'].nunique()} folds")
-    return lines + flow.outcomes(inside).split(", ")
+    return lines + outcomes(inside).split(", ")
 
 
 def _wrapped(text: str, width: int) -> list[str]:

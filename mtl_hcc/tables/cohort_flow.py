@@ -58,11 +58,10 @@ def left_out(patients: pd.DataFrame, quarantine: pd.DataFrame | None) -> pd.Data
     """Return the first row of the quarantine of each patient who was not analyzed."""
     if quarantine is None:
         return pd.DataFrame(columns=["patient_id", "step", "reason"], dtype=str)
-    outside: pd.Series[bool] = ~quarantine["patient_id"].astype(str).isin(
-        patients["patient_id"].astype(str)
-    )
+    inside = quarantine["patient_id"].astype(str).isin(patients["patient_id"].astype(str))
     stays = quarantine["reason"].astype(str).str.startswith(KEPT)
-    return quarantine[outside & ~stays].drop_duplicates("patient_id")
+    gone: pd.DataFrame = quarantine.loc[~inside & ~stays]
+    return gone.drop_duplicates("patient_id")
 
 
 def emptied(patients: pd.DataFrame, quarantine: pd.DataFrame) -> pd.DataFrame:
