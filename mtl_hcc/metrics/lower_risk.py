@@ -1,5 +1,7 @@
 """How many patients have a lower risk: counted for all resamples at once, in one pass each."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,14 +39,19 @@ class LowerRisk:
     def __call__(self, counts: Counts) -> FloatArray:
         """Return the sums (resample, patient asked about)."""
         sums = running_sums(counts, self.among)
-        lower = sums[:, self.below]
+        lower: FloatArray = sums.take(self.below, axis=1)
         if self.tied:
-            lower = (lower + sums[:, self.up_to]) / 2
+            lower = (lower + sums.take(self.up_to, axis=1)) / 2
         return lower
 
 
-def running_sums(counts: Counts, rows: npt.NDArray[np.intp]) -> FloatArray:
+def running_sums(
+    counts: Counts,
+    rows: npt.NDArray[np.intp],
+    precision: type[np.float32] | type[np.float64] = np.float64,
+) -> npt.NDArray[Any]:
     """Return the sums of the counts of the first 0, 1, ... of these rows: (resample, rows + 1)."""
-    sums = np.zeros((len(counts), len(rows) + 1))
-    np.cumsum(counts.take(rows, axis=1), axis=1, dtype=np.float64, out=sums[:, 1:])
+    sums = np.empty((len(counts), len(rows) + 1), dtype=precision)
+    sums[:, 0] = 0
+    np.cumsum(counts.take(rows, axis=1), axis=1, dtype=precision, out=sums[:, 1:])
     return sums

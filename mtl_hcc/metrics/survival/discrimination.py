@@ -6,7 +6,7 @@ from mtl_hcc.metrics.survival.auc_at_horizon import auc_at_horizon_statistic
 from mtl_hcc.metrics.survival.censoring import CensoringWeights
 from mtl_hcc.metrics.survival.concordance import concordance_statistic, why_not_concordance
 from mtl_hcc.metrics.survival.horizons import last_follow_up, task_horizons
-from mtl_hcc.metrics.survival.uno import uno_statistic
+from mtl_hcc.metrics.survival.uno import truncation_time, uno_statistic
 from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, fold_notes, no_value
 
 DISCRIMINATION = ("concordance_harrell", "concordance_uno", "auc_td")
@@ -25,9 +25,9 @@ def discrimination_metrics(sample: TaskRows) -> list[TaskMetric]:
     )
     single = rows["fold"].nunique() == 1 and len(rows) <= LIBRARY_UP_TO
     value = concordance_sksurv(rows) if single else None
-    tau = last_follow_up(sample)
+    tau = truncation_time(sample, censoring)
     uno = uno_statistic(sample, censoring, tau)
-    notes = (f"pairs up to day {tau:g}", censoring.note, *fold_notes(rows))
+    notes = (f"events up to day {tau:g}", censoring.note, *fold_notes(rows))
     return [
         TaskMetric("concordance_harrell", harrell, why_not, fold_notes(rows), value=value),
         TaskMetric("concordance_uno", uno, why_not, notes),

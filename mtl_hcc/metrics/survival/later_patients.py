@@ -18,6 +18,10 @@ MATRIX_UP_TO = 4000
 """Patients up to which the matrix is quicker (1,000 resamples on one core)."""
 
 
+FLOAT32_UP_TO = 2**23
+"""Patients below which float32 holds the running sums of counts and their halves exactly."""
+
+
 class LaterLower(Protocol):
     """Per event, the count of the later patients whose risk is lower (ties half)."""
 
@@ -44,7 +48,8 @@ class Later:
     def __call__(self, counts: Counts) -> FloatArray:
         """Return (resample, event)."""
         sums = running_sums(counts, self.order)
-        return sums[:, -1:] - sums[:, self.first]
+        later: FloatArray = sums[:, -1:] - sums.take(self.first, axis=1)
+        return later
 
 
 def later_lower(
@@ -74,19 +79,18 @@ class LaterLowerMatrix:
 
 @dataclass(frozen=True)
 class _Level:
-    """One level of the tree: the events of all left halves, the patients of all right halves.
+    """One level of the tree: the patients of all right halves, and what each event sees of them.
 
     Attributes:
         patients: Rows of the right halves, by node and within a node by risk.
-        events: Places of the events of the left halves.
-        start: Of each event's node among the patients.
-        below: First patient of the node whose risk is not lower.
-        up_to: First patient of the node whose risk is higher.
+        start: (event,) First patient of the node, for events of a left half.
+        below: (event,) First patient of the node whose risk is not lower, likewise.
+        up_to: (event,) First patient of the node whose risk is higher, likewise. Events of a right
+            half see nobody: their three places are 0.
         tied: Whether any risks tie.
     """
 
     patients: Rows
-    events: Rows
     start: Rows
     below: Rows
     up_to: Rows
@@ -123,26 +127,24 @@ class LaterLowerTree:
             right = ascending[(of_patient[ascending] >> level) & 1 == 1]
             right = right[np.argsort(of_patient[right] >> (level + 1), kind="stable")]
             keys = (of_patient[right] >> (level + 1)) * (number + 1) + place[right]
-            left = np.flatnonzero((of_event >> level) & 1 == 0)
-            node = (of_event[left] >> (level + 1)) * (number + 1)
+            left = (of_event >> level) & 1 == 0
+            node = (of_event >> (level + 1)) * (number + 1)
             start, low, high = (
-                np.searchsorted(keys, node + rank) for rank in (0, below[left], up_to[left])
+                np.where(left, np.searchsorted(keys, node + rank), 0) for rank in (0, below, up_to)
             )
-            if len(right) and len(left):
-                tied = bool((low != high).any())
-                self.levels.append(_Level(right, left, start, low, high, tied))
+            if (low != start).any() or (high != start).any():
+                self.levels.append(_Level(right, start, low, high, bool((low != high).any())))
 
     def __call__(self, counts: Counts) -> FloatArray:
         """Return (resample, event)."""
+        exact = np.float32 if counts.shape[1] < FLOAT32_UP_TO else np.float64
         lower = np.zeros((len(counts), self.number_of_events))
         for level in self.levels:
-            sums = running_sums(counts, level.patients)
-            found = sums.take(level.below, axis=1)
+            sums = running_sums(counts, level.patients, exact)
+            lower += sums.take(level.below, axis=1)
             if level.tied:
-                found += sums.take(level.up_to, axis=1)
-                found /= 2
-            found -= sums.take(level.start, axis=1)
-            lower[:, level.events] += found
+                lower += (sums.take(level.up_to, axis=1) - sums.take(level.below, axis=1)) / 2
+            lower -= sums.take(level.start, axis=1)
         return lower
 
 

@@ -45,7 +45,7 @@ class ProductLimit:
         """
         sums = running_sums(counts, self.order)
         followed = sums[:, -1:] - sums
-        at_risk, left = followed[:, self.first], followed[:, self.past]
+        at_risk, left = followed.take(self.first, axis=1), followed.take(self.past, axis=1)
         heights = np.ones((len(counts), 1 + len(self.times)))
         share = np.divide(left, at_risk, out=np.ones_like(left), where=at_risk > 0)
         np.cumprod(share, axis=1, out=heights[:, 1:])

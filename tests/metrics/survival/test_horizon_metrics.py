@@ -13,10 +13,12 @@ from sksurv.util import Surv
 
 from mtl_hcc.metrics.bootstrap import resample_counts
 from mtl_hcc.metrics.statistic import point_value
+from mtl_hcc.metrics.survival.censoring import CensoringWeights
 from mtl_hcc.metrics.survival.concordance import concordance_statistic
 from mtl_hcc.metrics.survival.discrimination import discrimination_metrics
-from mtl_hcc.metrics.survival.horizons import last_follow_up, task_horizons
+from mtl_hcc.metrics.survival.horizons import task_horizons
 from mtl_hcc.metrics.survival.prediction_error import prediction_error_metrics
+from mtl_hcc.metrics.survival.uno import truncation_time, uno_statistic
 from mtl_hcc.metrics.task_metric import TaskRows
 
 ORACLES = Path(__file__).parents[2] / "oracles"
@@ -66,6 +68,11 @@ def values_of(rows, train=None):
     return {key: point_value(metric.statistic, len(rows)) for key, metric in found.items()}
 
 
+def uno_up_to(tau, rows):
+    sample = TaskRows(rows, rows.iloc[:0], "survival")
+    return uno_statistic(sample, CensoringWeights(sample), tau)
+
+
 @pytest.mark.parametrize("name", ["tcga_lihc_os", "tcga_lihc_rfs", "hcc_tace_seg_os"])
 def test_afp_on_real_cohorts_equals_r(name, shared_data):
     expected = pd.read_csv(ORACLES / "horizon_metrics" / "horizon_metrics.csv")
@@ -73,9 +80,14 @@ def test_afp_on_real_cohorts_equals_r(name, shared_data):
     rows = real_cohort(name, shared_data)
     assert (len(rows), rows["event"].sum()) == tuple(expected.iloc[0][["n", "events"]])
     found = values_of(rows)
+    sample = TaskRows(rows, rows.iloc[:0], "survival")
+    weights = CensoringWeights(sample)
+    for tau in expected.loc[expected["metric"] == "uno", "horizon_days"]:
+        found["uno", tau] = point_value(uno_statistic(sample, weights, tau), len(rows))
+    assert truncation_time(sample, weights) == tau
+    assert found["concordance_uno", None] == found["uno", tau]
     for metric, days, value in expected[["metric", "horizon_days", "value"]].to_numpy():
-        key = metric, None if np.isnan(days) else days
-        assert found[key] == pytest.approx(value, abs=1e-12), key
+        assert found[metric, days] == pytest.approx(value, abs=1e-12), (metric, days)
 
 
 @pytest.mark.parametrize("where", ["train", "itself"])
@@ -89,7 +101,9 @@ def test_weights_of_train_or_of_the_rows_give_what_scikit_survival_gives(where):
         for table in (source, rows)
     )
     surviving = rows[[f"survival_{days}" for days in HORIZONS]]
-    uno = concordance_index_ipcw(fitted, judged, rows["risk"])[0]
+    sample = TaskRows(rows, source, "survival")
+    tau = truncation_time(sample, CensoringWeights(sample))
+    uno = concordance_index_ipcw(fitted, judged, rows["risk"], tau=tau)[0]
     auc = cumulative_dynamic_auc(fitted, judged, rows["risk"], HORIZONS)[0]
     brier = brier_score(fitted, judged, surviving, HORIZONS)[1]
     integrated = integrated_brier_score(fitted, judged, surviving, HORIZONS)
@@ -102,14 +116,15 @@ def test_weights_of_train_or_of_the_rows_give_what_scikit_survival_gives(where):
 def test_counts_give_what_the_repeated_rows_give_with_their_own_weights():
     rows = drawn_cohort(60, 2, whole_days=True)
     counts = resample_counts(rows["patient_id"], bootstraps=4)
-    tau = last_follow_up(TaskRows(rows, rows.iloc[:0], "survival"))
-    for key, metric in metrics_of(rows).items():
-        values = metric.statistic(counts)
-        for row, value in zip(counts, values, strict=True):
-            drawn = rows.loc[np.repeat(rows.index, row.astype(int))].reset_index(drop=True)
-            if drawn["time_days"].max() < tau or drawn["time_days"].max() <= HORIZONS[-1]:
-                continue  # the repeated rows have a shorter follow-up
-            assert value == pytest.approx(values_of(drawn)[key], abs=1e-9), key
+    values = {key: metric.statistic(counts) for key, metric in metrics_of(rows).items()}
+    values["concordance_uno", None] = uno_up_to(730, rows)(counts)
+    for place, row in enumerate(counts):
+        drawn = rows.loc[np.repeat(rows.index, row.astype(int))].reset_index(drop=True)
+        assert drawn["time_days"].max() > HORIZONS[-1]
+        expected = values_of(drawn)
+        expected["concordance_uno", None] = point_value(uno_up_to(730, drawn), len(drawn))
+        for key, of_resamples in values.items():
+            assert of_resamples[place] == pytest.approx(expected[key], abs=1e-9), key
 
 
 def test_without_censoring_uno_is_harrell_and_brier_is_the_mean_square():
@@ -156,7 +171,7 @@ def test_a_horizon_past_the_follow_up_of_train_is_empty_with_the_reason():
         assert "ends on day 700" in found[name, 730].why_not
         assert np.isfinite(point_value(found[name, 365].statistic, len(rows)))
     assert "found 1" in found["integrated_brier", None].why_not
-    assert "up to day 700" in found["concordance_uno", None].notes[0]
+    assert "events up to day" in found["concordance_uno", None].notes[0]
 
 
 def test_a_table_of_risks_only_is_judged_at_the_usual_horizons_and_has_no_brier_score():

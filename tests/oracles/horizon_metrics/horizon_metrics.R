@@ -18,14 +18,19 @@ one <- function(name) {
   risk <- log(s$afp + 1)
   # A made-up model, so that no fit stands between the two programs.
   surviving <- sapply(horizons, function(h) exp(-h / 2000 * exp(0.2 * (risk - 3))))
-  uno <- concordance(Surv(time, event) ~ risk, data = s, reverse = TRUE, timewt = "n/G2")
+  uno <- function(tau) concordance(Surv(time, event) ~ risk, data = s, reverse = TRUE,
+    timewt = "n/G2", ymax = tau)$concordance
+  followed <- prodlim(Hist(time, event) ~ 1, data = s, reverse = TRUE)
+  end <- max(s$time)
+  tau <- min(end, followed$time[followed$surv < 0.1])
   score <- Score(list(model = 1 - surviving), formula = Hist(time, event) ~ 1, data = s,
     times = horizons, metrics = c("auc", "brier"), summary = "ipa", null.model = TRUE,
     cens.model = "km", se.fit = FALSE)
   auc <- as.data.frame(score$AUC$score)
   brier <- as.data.frame(score$Brier$score)
   brier <- brier[brier$model == "model", ]
-  rows <- rbind(data.frame(metric = "concordance_uno", horizon_days = NA, value = uno$concordance),
+  rows <- rbind(
+    data.frame(metric = "uno", horizon_days = c(end, tau), value = c(uno(end), uno(tau))),
     data.frame(metric = "auc_td", horizon_days = auc$times, value = auc$AUC),
     data.frame(metric = "brier", horizon_days = brier$times, value = brier$Brier),
     data.frame(metric = "brier_scaled", horizon_days = brier$times, value = brier$IPA))
@@ -33,4 +38,4 @@ one <- function(name) {
 }
 out <- do.call(rbind, lapply(names(cohorts), one))
 out$value <- format(out$value, digits = 15, trim = TRUE)
-write.csv(out, "horizon_metrics.csv", row.names = FALSE, quote = FALSE, na = "")
+write.csv(out, "horizon_metrics.csv", row.names = FALSE, quote = FALSE)
