@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mtl_hcc.figures.ablation import ablation
 from mtl_hcc.figures.calibration import calibration
 from mtl_hcc.figures.cohort_flow import cohort_flow
+from mtl_hcc.figures.confusion_matrix import confusion_matrix
 from mtl_hcc.figures.cumulative_incidence import cumulative_incidence
 from mtl_hcc.figures.decision_curve import decision_curve
 from mtl_hcc.figures.forest_by_center import forest_by_center
@@ -17,6 +18,7 @@ from mtl_hcc.figures.kaplan_meier import kaplan_meier
 from mtl_hcc.figures.key_results import key_results
 from mtl_hcc.figures.learning_curves import learning_curves
 from mtl_hcc.figures.nomogram import nomogram_mvi, nomogram_os
+from mtl_hcc.figures.precision_recall import precision_recall
 from mtl_hcc.figures.roc import roc
 from mtl_hcc.figures.roc_at_horizons import roc_at_horizons
 
@@ -29,6 +31,8 @@ FIGURES: "dict[str, Callable[..., Figure]]" = {
     "kaplan_meier": kaplan_meier,
     "cumulative_incidence": cumulative_incidence,
     "roc": roc,
+    "precision_recall": precision_recall,
+    "confusion_matrix": confusion_matrix,
     "roc_at_horizons": roc_at_horizons,
     "calibration": calibration,
     "decision_curve": decision_curve,
@@ -47,6 +51,7 @@ __all__ = [
     "ablation",
     "calibration",
     "cohort_flow",
+    "confusion_matrix",
     "cumulative_incidence",
     "decision_curve",
     "forest_by_center",
@@ -56,6 +61,7 @@ __all__ = [
     "learning_curves",
     "nomogram_mvi",
     "nomogram_os",
+    "precision_recall",
     "roc",
     "roc_at_horizons",
 ]

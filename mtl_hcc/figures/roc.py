@@ -6,40 +6,41 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtl_hcc.figures.canvas import empty_figure, in_split_order, note, plain_axes, split_color
-from mtl_hcc.metrics.classification.class_statistics import auc
-from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.statistic import FloatArray
+from mtl_hcc.figures.class_panels import (
+    SMALL,
+    by_fold,
+    class_panels,
+    first_style,
+    other_style,
+    others_with_both_classes,
+)
+from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
+from mtl_hcc.metrics.classification.class_statistics import auc, auc_statistic
+from mtl_hcc.metrics.classification.delong import delong_interval
+from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+CAPTION = (
+    "ROC curves. Strong line: {first}, with the AUC and its 95% interval (DeLong; percentile "
+    "bootstrap of patients where folds repeat them){others}. With several folds the curve is the "
+    "mean of the folds' curves, weighted by their pairs, and the AUC compares within folds."
+)
+
 
 def roc(predictions: pd.DataFrame) -> "Figure":
-    """Draw a panel per two-class task, a curve per split, with the AUC in the legend.
+    """Draw a row per two-class task and a column per split, the first model strong, others gray.
 
-    With several folds a split's curve pools the probabilities of all folds, and so does its AUC
-    (``metrics.csv`` compares within folds).
+    The AUC in each panel is that of ``metrics.csv``, and the area under the curve drawn.
 
     Args:
-        predictions: Table of predictions of one model (the first, if there are several):
-            ``task, split, label, probability``.
+        predictions: Table of predictions: ``model, task, split, fold, label, probability``.
     """
-    table = check_predictions(predictions)
-    table = table[table["model"] == table["model"].iloc[0]]
-    by_task = {str(task): rows for task, rows in table.groupby("task", sort=False)}
-    by_task = {task: rows for task, rows in by_task.items() if task_kind(rows) == "binary"}
-    figure = empty_figure(4.2 * max(1, len(by_task)), 4.2)
-    if not by_task:
-        note(figure.add_subplot(), "no two-class task among the predictions")
-        return figure
-    for place, (task, rows) in enumerate(by_task.items()):
-        axes = plain_axes(figure.add_subplot(1, len(by_task), place + 1))
-        axes.set(title=task.upper(), xlabel="1 - specificity", ylabel="Sensitivity")
-        axes.set_aspect("equal")
-        _draw_curves(axes, with_outcome(rows, "binary"))
-    return figure
+    return class_panels(
+        predictions, _draw, axis_names=("1 - specificity", "Sensitivity"), caption=CAPTION
+    )
 
 
 def roc_points(label: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -53,15 +54,54 @@ def roc_points(label: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[FloatA
     return rates[0], rates[1]
 
 
-def _draw_curves(axes: "Axes", rows: pd.DataFrame) -> None:
-    axes.plot([0, 1], [0, 1], color="0.7", linewidth=0.8, linestyle="--")
-    for place, split in enumerate(in_split_order(list(rows["split"].unique()))):
-        inside = rows[rows["split"] == split]
-        if inside["label"].nunique() < 2:
-            axes.plot([], [], " ", label=f"{split}: one class only")
-            continue
-        false_alarms, found = roc_points(inside["label"], inside["probability"])
-        value = auc(inside["label"], inside["probability"])
-        text = f"{split}: {value:.3f} (n = {inside['patient_id'].nunique()})"
-        axes.plot(false_alarms, found, color=split_color(split, place), label=text)
-    axes.legend(title="AUC", loc="lower right", frameon=False, fontsize="small")
+def mean_roc_points(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+    """Return the mean of the folds' ROC curves, weighted by their pairs of patients.
+
+    Args:
+        rows: Of one model, task and split: ``fold, label, probability``.
+
+    Raises:
+        NotComputableError: No fold has both classes.
+    """
+    folds = by_fold(rows)
+    if not folds:
+        raise NotComputableError("no fold has both classes")
+    curves = [roc_points(fold["label"], fold["probability"]) for fold in folds]
+    if len(curves) == 1:
+        return curves[0]
+    pairs = np.array([(fold["label"] == 1).sum() * (fold["label"] == 0).sum() for fold in folds])
+    steps = np.unique(np.concatenate([false_alarms for false_alarms, _ in curves]))
+    grid = np.sort(np.concatenate([steps - 1e-9, steps + 1e-9]))  # both sides of each rise
+    heights = np.stack([np.interp(grid, *curve) for curve in curves])
+    mean = pairs @ heights / pairs.sum()
+    return np.concatenate([[0], grid.clip(0, 1), [1]]), np.concatenate([[0], mean, [1]])
+
+
+def _draw(axes: "Axes", rows: dict[str, pd.DataFrame]) -> None:
+    axes.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
+    for place, found in others_with_both_classes(rows):
+        if by_fold(found):
+            axes.plot(*mean_roc_points(found), **other_style(place))
+    first = next(iter(rows.values()))
+    try:
+        axes.plot(*mean_roc_points(first), **first_style())
+        said = _in_words(first)
+    except NotComputableError as error:
+        said = str(error)
+    axes.text(1, 0.04, said, ha="right", va="bottom", fontsize=SMALL + 0.5)
+
+
+def _in_words(rows: pd.DataFrame) -> str:
+    """Return the AUC with its interval."""
+    label, score, fold = rows["label"], rows["probability"], rows["fold"]
+    value = auc(label, score, strata=fold)
+    if rows["patient_id"].duplicated().any():
+        statistic = auc_statistic(label, score, strata=fold)
+        low, high = percentile_interval(statistic(resample_counts(rows["patient_id"])))
+    else:
+        try:
+            low, high = delong_interval(label, score, strata=fold)
+        except NotComputableError:
+            low = high = float("nan")
+    interval = f"\n({low:.2f}-{high:.2f})" if np.isfinite(low) else ""
+    return f"AUC {value:.2f}{interval}"

@@ -10,6 +10,7 @@ from mtl_hcc.tables.by_center import by_center
 from mtl_hcc.tables.calibration_groups import calibration_groups
 from mtl_hcc.tables.cohort_flow import cohort_flow
 from mtl_hcc.tables.competing_risks import competing_risks
+from mtl_hcc.tables.confusion_matrix import confusion_matrix
 from mtl_hcc.tables.hazard_ratios import hazard_ratios
 from mtl_hcc.tables.net_benefit import net_benefit
 from mtl_hcc.tables.outcome_nomograms import nomogram_mvi, nomogram_os
@@ -25,6 +26,7 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "nomogram_mvi": nomogram_mvi,
     "nomogram_os": nomogram_os,
     "against_baselines": against_baselines,
+    "confusion_matrix": confusion_matrix,
     "calibration_groups": calibration_groups,
     "net_benefit": net_benefit,
     "survival_summary": survival_summary,
