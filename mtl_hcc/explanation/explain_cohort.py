@@ -141,12 +141,12 @@ def _explain_one(plan: Plan, place: int, weights: str, left_out: LeftOut) -> Rec
         batch.images = batch.images.float()
     prepared = plan.store.load(patient_id)
     record, maps = explain_patient(
-        plan.module,
+        plan.trained,
         batch.to(plan.device),
         phases=plan.phases,
         grid=prepared.geometry,
-        layer=plan.layer,
         settings=plan.settings,
+        random=plan.random,
     )
     write_own_maps(plan, record, maps, prepared, left_out)
     if plan.overlays:

@@ -48,7 +48,7 @@ def expected_files(plan: Plan, record: Record) -> Iterator[Path]:
 def write_own_maps(
     plan: Plan,
     record: Record,
-    maps: dict[str, FloatMap],
+    maps: Mapping[tuple[str, str], FloatMap],
     prepared: PreparedPatient,
     left_out: LeftOut,
 ) -> None:
@@ -58,8 +58,7 @@ def write_own_maps(
         return
     registered = str(prepared.quality.get("registered", "")).split()
     folder = plan.output / "maps" / folder_name(record.patient_id)
-    for name, values in maps.items():
-        task, phase = name.split("/")
+    for (task, phase), values in maps.items():
         try:
             image = own_map(
                 values,
@@ -76,7 +75,7 @@ def write_own_maps(
 
 
 def write_overlays(
-    plan: Plan, record: Record, maps: dict[str, FloatMap], prepared: PreparedPatient
+    plan: Plan, record: Record, maps: Mapping[tuple[str, str], FloatMap], prepared: PreparedPatient
 ) -> None:
     """Draw one figure per task."""
     shown = [plan.phases.index(phase) for phase in record.present]
@@ -95,7 +94,7 @@ def write_overlays(
             continue
         figure = overlay(
             np.asarray(prepared.images[shown]),
-            np.stack([maps[f"{task}/{phase}"] for phase in record.present]),
+            np.stack([maps[task, phase] for phase in record.present]),
             (np.asarray(prepared.regions[shown]) & Region.TUMOR) > 0,
             phases=record.present,
             spacing_mm=(spacing[2], spacing[1], spacing[0]),
@@ -105,7 +104,7 @@ def write_overlays(
             facts=_facts(task, columns),
         )
         content = BytesIO()
-        figure.savefig(content, format="png", dpi=200)
+        figure.savefig(content, format="png", dpi=150, pil_kwargs={"compress_level": 3})
         name = f"{folder_name(record.patient_id)}_{task}.png"
         write_bytes(plan.output / "overlays" / name, content.getvalue())
 

@@ -15,8 +15,9 @@ from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.dataset import PatientDataset
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.explanation.explain_patient import ExplainSettings
+from mtl_hcc.explanation.explain_patient import Explained, ExplainSettings
 from mtl_hcc.explanation.layers import MapLayer, choose_layer, map_layers
+from mtl_hcc.explanation.randomization import randomized
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.store import PreparedStore
@@ -30,7 +31,8 @@ class Plan:
 
     Attributes:
         module: Trained, in evaluation mode, on its device.
-        layer: Whose maps are taken.
+        trained: Its network and the layer whose maps are taken.
+        random: The same with random weights, for the sanity test.
         layers: All that could be chosen.
         grid: A prepared patient's grid; all have the same size and spacing.
         settings: How.
@@ -44,7 +46,8 @@ class Plan:
     """
 
     module: MultiTaskModule
-    layer: MapLayer
+    trained: Explained
+    random: tuple[Explained, ...]
     layers: Sequence[MapLayer]
     grid: Grid
     settings: ExplainSettings
@@ -55,6 +58,11 @@ class Plan:
     output: Path
     overlays: bool
     device: str
+
+    @property
+    def layer(self) -> MapLayer:
+        """The layer whose maps are taken."""
+        return self.trained.layer
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -89,7 +97,8 @@ def make_plan(settings: Namespace, module: MultiTaskModule, values: dict[str, An
     module.requires_grad_(False).eval().to(device)
     return Plan(
         module=module,
-        layer=layer,
+        trained=Explained(network=module.network, layer=layer),
+        random=_random(module, layer, grid, settings.seed) if settings.sanity else (),
         layers=layers,
         grid=grid,
         settings=ExplainSettings(
@@ -115,6 +124,20 @@ def default_output(checkpoint: Path) -> Path:
         folder = checkpoint.parent
         return (folder.parent if folder.name == "checkpoints" else folder) / "explanation"
     return (checkpoint.parent if checkpoint.name == "model" else checkpoint) / "explanation"
+
+
+def _random(
+    module: MultiTaskModule, layer: MapLayer, grid: Grid, seed: int
+) -> tuple[Explained, ...]:
+    """Return copies with more and more random weights, each with the same layer of its own."""
+    copies = []
+    for stage, network in randomized(module.network, seed=seed):
+        if network.image is not None:
+            (same,) = (
+                one for one in map_layers(network.image, grid.shape) if one.name == layer.name
+            )
+            copies.append(Explained(network=network, layer=same, stage=stage))
+    return tuple(copies)
 
 
 def _check(settings: Namespace, module: MultiTaskModule) -> None:

@@ -23,15 +23,17 @@ def randomized(network: PatientNetwork, *, seed: int) -> Iterator[tuple[str, Pat
         seed: Seed of the weights.
 
     Yields:
-        The stage up to which the weights are random, from the heads down, and the copy.
+        The stage up to which the weights are random, from the heads down, and the copy, on the
+        device of the original.
     """
-    copy = deepcopy(network)
+    device = next(network.parameters()).device
+    copy = deepcopy(network).cpu()  # there the draw is the same on every machine
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for stage in STAGES:
             for part in _parts(copy, stage):
                 _reset(part)
-            yield stage, copy.eval()
+            yield stage, deepcopy(copy).requires_grad_(False).eval().to(device)
 
 
 def rank_correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

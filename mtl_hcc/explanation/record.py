@@ -1,6 +1,7 @@
 """What is kept of each explained patient, in one file: done patients are not computed again."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -71,7 +72,7 @@ def folder_name(patient_id: str) -> str:
 def write_record(
     folder: Path,
     record: Record,
-    maps: dict[str, NDArray[np.float32]],
+    maps: Mapping[tuple[str, str], NDArray[np.float32]],
     *,
     geometry: dict[str, Any],
     fingerprint: str,
@@ -81,7 +82,7 @@ def write_record(
     Args:
         folder: Of the patient.
         record: Everything but the maps.
-        maps: ``<task>/<phase>`` to (depth, height, width), in the unit of the score.
+        maps: (task, phase) to (depth, height, width), in the unit of the score.
         geometry: Of the prepared grid.
         fingerprint: Of weights, settings and patient.
     """
@@ -91,7 +92,10 @@ def write_record(
         "geometry": json.dumps(geometry),
         "fingerprint": fingerprint,
     }
-    tensors = {f"map/{name}": np.ascontiguousarray(one, np.float32) for name, one in maps.items()}
+    tensors = {
+        f"map/{task}/{phase}": np.ascontiguousarray(values, np.float32)
+        for (task, phase), values in maps.items()
+    }
     tensors |= {name: np.ascontiguousarray(array) for name, array in record.arrays.items()}
     write_bytes(folder / RECORD, save(tensors, metadata=metadata))
 

@@ -10,7 +10,8 @@ from mtl_hcc.explanation.regions import MOVED, one_sided_p
 from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
 
 REGION_COLUMNS = [
-    *("patient_id", "center", "split", "task", "phase", "region", "volume_mm3", "share", "hit"),
+    *("patient_id", "center", "split", "task", "phase", "phase_share", "region"),
+    *("volume_mm3", "share", "hit"),
     *("share_null", "share_null_high", "hit_null", "p", "places", "inside_liver", "note"),
 ]
 
@@ -67,7 +68,7 @@ def pooled_regions(
             values = known[name].to_numpy(dtype=float)
             low, high = percentile_interval(counts @ values / counts.sum(axis=1))
             row |= {name: values.mean(), f"{name}_ci_low": low, f"{name}_ci_high": high}
-        row["volume_mm3"] = known["volume_mm3"].mean()
+        row |= {name: known[name].mean() for name in ("volume_mm3", "phase_share")}
         row["method"] = "mean over patients, bootstrap interval"
         if region in MOVED:
             row |= _pooled_null(known, by_patient, str(task), phases.index(phase), str(region))
@@ -75,7 +76,7 @@ def pooled_regions(
     columns = [
         *("split", "task", "phase", "region", "n", "share", "share_ci_low", "share_ci_high"),
         *("share_null", "p", "hit", "hit_ci_low", "hit_ci_high", "hit_null", "hit_p"),
-        *("n_null", "volume_mm3", "method"),
+        *("n_null", "phase_share", "volume_mm3", "method"),
     ]
     return pd.DataFrame(rows, columns=columns)
 

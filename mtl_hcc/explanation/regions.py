@@ -42,7 +42,7 @@ class Zones:
         cls, bits: NDArray[np.uint8], *, spacing: tuple[float, float, float], ring_mm: float
     ) -> "Zones":
         """Read the zones from a prepared region map."""
-        tumor, liver = (bits & Region.TUMOR) > 0, (bits & Region.LIVER) > 0
+        tumor, liver = ((bits & np.uint8(region)) > 0 for region in (Region.TUMOR, Region.LIVER))
         return cls(tumor, liver | tumor, spacing, ring_mm)
 
     def parts(self) -> dict[str, Mask]:
@@ -113,6 +113,8 @@ def null_distribution(
     Returns:
         The null, or ``None`` when the tumor has no other place.
     """
+    if not zones.tumor.any():
+        return None
     corner, box = _box(zones.tumor)
     places, fits = _places(zones.liver, box, corner)
     if not len(places):
@@ -124,22 +126,17 @@ def null_distribution(
     pad = [(r, r) for r in reach]
     stacked = np.stack([np.pad(one, pad) for one in maps], axis=-1)  # (z, y, x, map)
     liver = np.pad(zones.liver, pad)
-    shape = liver.shape
     values = stacked.reshape(-1, len(maps))
     in_liver = liver.ravel()
-    tumor_at, ring_at = (np.ravel_multi_index(np.nonzero(m), shape) for m in (kernel, ring))
-    peak = values.argmax(axis=0)  # (map,)
+    tumor_at, ring_at = (np.ravel_multi_index(np.nonzero(m), liver.shape) for m in (kernel, ring))
     share = np.empty((len(maps), len(MOVED), draws))
-    hit = np.empty_like(share)
     for number, place in enumerate(places[drawn]):
-        start = int(np.ravel_multi_index(tuple(place), shape))
-        tumor = tumor_at + start
+        start = int(np.ravel_multi_index(tuple(place), liver.shape))
         around = ring_at + start
-        around = around[in_liver[around]]
-        for part, index in enumerate((tumor, around)):
-            share[:, part, number] = values[index].sum(axis=0)
-            hit[:, part, number] = np.isin(peak, index)
-    share[:, 2], hit[:, 2] = share[:, 0] + share[:, 1], hit[:, 0] + hit[:, 1]
+        share[:, 0, number] = values[tumor_at + start].sum(axis=0)
+        share[:, 1, number] = values[around[in_liver[around]]].sum(axis=0)
+    share[:, 2] = share[:, 0] + share[:, 1]
+    hit = _peak_hits(values.argmax(axis=0), places[drawn], kernel, ring, liver)
     total = values.sum(axis=0)[:, None, None]
     empty = total <= 0
     share = np.where(empty, np.nan, share / np.where(empty, 1, total))
@@ -164,8 +161,29 @@ def _around(tumor: Mask, spacing: tuple[float, float, float], reach_mm: float) -
     if reach_mm <= 0:
         return np.zeros_like(tumor)
     distance = distance_transform_edt(~tumor, sampling=spacing)
-    ring: Mask = (distance > 0) & (distance <= reach_mm + min(spacing) / 2)
+    ring: Mask = np.asarray((distance > 0) & (distance <= reach_mm + min(spacing) / 2))
     return ring
+
+
+def _peak_hits(
+    peak: NDArray[np.int64], places: NDArray[np.int64], tumor: Mask, ring: Mask, liver: Mask
+) -> FloatArray:
+    """Return (map, part of ``MOVED``, draw): whether the peak lies in the part at each place.
+
+    Args:
+        peak: (map,) flat index into ``liver``.
+        places: (draw, zyx) where the kernel begins.
+        tumor: Kernel of the tumor.
+        ring: Kernel of the ring, same shape.
+        liver: (depth, height, width).
+    """
+    voxel = np.stack(np.unravel_index(peak, liver.shape), axis=1)  # (map, zyx)
+    offset = voxel[:, None] - places[None]  # (map, draw, zyx)
+    inside: Mask = np.asarray(((offset >= 0) & (offset < tumor.shape)).all(axis=2))
+    z, y, x = np.where(inside[..., None], offset, 0).transpose(2, 0, 1)
+    in_tumor = inside & tumor[z, y, x]
+    in_ring = inside & ring[z, y, x] & liver.ravel()[peak][:, None]
+    return np.stack([in_tumor, in_ring, in_tumor | in_ring], axis=1).astype(np.float64)
 
 
 def _box(mask: Mask) -> tuple[tuple[int, ...], Mask]:
