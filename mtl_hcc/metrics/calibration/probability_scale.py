@@ -21,8 +21,9 @@ def clipped(probability: npt.ArrayLike) -> tuple[FloatArray, tuple[str, ...]]:
     """Return the probabilities away from 0 and 1, and what to say when some were moved."""
     values = np.asarray(probability, dtype=np.float64)
     inside = np.clip(values, CLIP, 1 - CLIP)
-    moved = int(np.sum((values == 0) | (values == 1)))
-    return inside, (f"{moved} probabilities of 0 or 1 clipped by {CLIP:g}",) if moved else ()
+    moved = int(np.sum(values != inside))
+    said = f"{moved} probabilities nearer than {CLIP:g} to 0 or 1 clipped"
+    return inside, (said,) if moved else ()
 
 
 def link(probability: FloatArray, name: Link) -> FloatArray:
