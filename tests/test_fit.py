@@ -117,7 +117,7 @@ def test_survival_probabilities_fall_with_time_and_with_the_log_hazard(phantom_r
 def test_metrics_follow_the_contract_for_network_baselines_and_oracle(phantom_run):
     metrics = phantom_run.table("metrics.csv")
     assert list(metrics) == METRIC_COLUMNS
-    assert metrics["model"].unique().tolist() == ["network", "tumor size", "AFP", "oracle"]
+    assert metrics["model"].unique().tolist() == ["network", "tumor size", "AFP", "BCLC", "oracle"]
     pooled = metrics[metrics["center"] == "all"]
     names = {
         "os": {"concordance_harrell"},
@@ -204,7 +204,7 @@ def test_w_and_b_files_of_an_offline_run_are_in_the_run_folder(phantom_run):
 def test_a_run_ends_with_its_table_its_paths_and_the_next_command(phantom_run):
     printed, run = phantom_run.printed, phantom_run.run
     assert "making a phantom" in printed
-    for head in ("network", "tumor", "size", "AFP", "oracle", "n / events"):
+    for head in ("network", "tumor", "size", "AFP", "BCLC", "oracle", "n / events"):
         assert head in printed
     for row in ("OS C-index", "RFS C-index", "MVI AUC", "MVI F1"):
         assert sum(row in line for line in printed.splitlines()) == 3, "one for each split"

@@ -119,6 +119,25 @@ def test_three_grades_get_a_probability_each(cohort, splits):
     np.testing.assert_allclose(rows[columns].sum(axis=1), 1)
 
 
+def test_a_stage_is_a_baseline_of_its_levels(cohort, splits):
+    table = cohort[0].copy()
+    size = table["tumor_diameter_mm"]
+    table["bclc_stage"] = np.select([size < 35, size < 50], ["0", "A"], "B")
+    rows = clinical_baseline(table, splits, TASKS, {"bclc_stage": ["0", "A", "B", "C"]}, "BCLC")
+    mvi = rows[rows["task"] == "mvi"].set_index("patient_id")
+    stages = table["bclc_stage"].loc[mvi.index]
+    train = table[table["split"] == "train"]
+    # A logistic model of one category predicts the share of each level in train.
+    shares = train.groupby("bclc_stage")["mvi"].mean()
+    np.testing.assert_allclose(mvi["probability"], stages.map(shares), atol=2e-3)
+    levels = pd.get_dummies(table["bclc_stage"], dtype=float)[["A", "B"]]
+    outcome = train[["os_days", "os_event"]]
+    cox = CoxPHFitter().fit(levels.loc[train.index].join(outcome), "os_days", "os_event")
+    risk = rows[rows["task"] == "os"].set_index("patient_id")["risk"]
+    expected = cox.predict_log_partial_hazard(levels.loc[risk.index])
+    np.testing.assert_allclose(risk - risk.mean(), expected - expected.mean(), atol=1e-4)
+
+
 def test_an_unknown_covariate_is_named(cohort, splits):
     with pytest.raises(TableError, match="no column albumin"):
         clinical_baseline(cohort[0], splits, TASKS, {"albumin": "linear"}, "clinical")
