@@ -27,6 +27,16 @@ batch larger than the cohort            data/test_patient_sampler.py, data/test_
 checkpoint of another config            test_checkpoint.py, test_resume.py
 checkpoint with pickled code            test_checkpoint.py
 full disk and kill while preparing      data/test_prepare_store.py, imaging/test_store.py
+missing column in predictions.csv       test_bad_predictions.py, metrics/test_predictions.py
+text for a number, NaN risks            test_bad_predictions.py, metrics/test_predictions.py
+patients duplicated in predictions.csv  test_bad_predictions.py, metrics/test_predictions.py
+predictions without events              test_bad_predictions.py
+predictions with one class              test_bad_predictions.py, metrics/classification
+horizon past the follow-up              test_bad_predictions.py
+two files with different patients       test_bad_predictions.py, metrics/test_comparisons.py
+unknown task in predictions.csv         test_bad_predictions.py, metrics/test_predictions.py
+predictions of ten rows or fewer        test_bad_predictions.py
+masks or ratings of readers             test_agreement.py, metrics/agreement
 ======================================  ==========================================================
 """
 

@@ -166,7 +166,8 @@ def _check_tasks(table: pd.DataFrame, where: str) -> None:
             )
         for column in columns or classes:
             absent = rows[column].isna().reindex(table.index, fill_value=False)
-            _refuse(table, absent, column, "an empty cell", f"a prediction of {task}", where)
+            expected = f"a prediction of {task} in each of its rows; only an outcome may be missing"
+            _refuse(table, absent, column, "an empty cell or NaN", expected, where)
         _check_label_range(table, rows, classes, where)
 
 
