@@ -70,6 +70,7 @@ class Answers:
 
     groups: Mapping[str, Sequence[Mapping[str, str]]]
     link: str
+    caption: str = ""
     kind: str = "answers"
 
 

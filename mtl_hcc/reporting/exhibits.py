@@ -31,6 +31,7 @@ class FigureFiles:
         svg: The file's content; empty when the figure could not be drawn.
         png: Likewise.
         reason: Why it could not be drawn, in one sentence.
+        absent: Whether the reason is that a table that it needs is not there.
     """
 
     name: str
@@ -38,6 +39,7 @@ class FigureFiles:
     svg: bytes = b""
     png: bytes = b""
     reason: str = ""
+    absent: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,13 @@ class TableFile:
     caption: str = ""
     table: pd.DataFrame | None = None
     reason: str = ""
+    absent: bool = False
 
 
 def needed(make: Callable[..., Any]) -> list[str]:
-    """Return the tables that a figure or a table needs: the names of its arguments.
-
-    An argument with a default is optional and counts when there is such a table.
-    """
-    return list(inspect.signature(make).parameters)
+    """Return the tables that a figure or a table cannot do without: arguments without default."""
+    parameters = inspect.signature(make).parameters
+    return [name for name, p in parameters.items() if p.default is inspect.Parameter.empty]
 
 
 def arguments(
@@ -67,11 +68,9 @@ def arguments(
         make: Named after its arguments' tables.
         sources: Name to table.
     """
-    parameters = inspect.signature(make).parameters
-    required = [name for name, p in parameters.items() if p.default is inspect.Parameter.empty]
-    if not set(required) <= set(sources):
+    if not set(needed(make)) <= set(sources):
         return None
-    return {name: sources[name] for name in parameters if name in sources}
+    return {name: sources[name] for name in inspect.signature(make).parameters if name in sources}
 
 
 def draw(
@@ -86,7 +85,7 @@ def draw(
     """
     figure = attempt(name, make, sources)
     if isinstance(figure, str):
-        return FigureFiles(name, reason=figure)
+        return FigureFiles(name, reason=figure, absent=arguments(make, sources) is None)
     return FigureFiles(name, caption_of(figure), _svg(figure, name), _png(figure))
 
 
@@ -102,7 +101,7 @@ def tabulate(
     """
     table = attempt(name, make, sources)
     if isinstance(table, str):
-        return TableFile(name, reason=table)
+        return TableFile(name, reason=table, absent=arguments(make, sources) is None)
     return TableFile(name, str(table.attrs.get("caption", "")), table)
 
 

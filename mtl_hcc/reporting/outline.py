@@ -124,6 +124,7 @@ SECTIONS = (
         "versions",
         "Settings, versions and seeds",
         "What is needed to repeat this run.",
+        ("versions", "settings"),
     ),
     Section(
         "tripod",

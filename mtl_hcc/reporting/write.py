@@ -73,8 +73,8 @@ def write_report(
             blocks=blocks,
         )
         (folder / PAGE).write_text(page, encoding="utf-8")
-    failed = {name: figure.reason for name, figure in figures.items() if figure.reason}
-    failed |= {name: table.reason for name, table in tables.items() if table.reason}
+    items: list[FigureFiles | TableFile] = [*figures.values(), *tables.values()]
+    failed = {item.name: item.reason for item in items if item.reason and not item.absent}
     return Report(output / PAGE, metrics, failed)
 
 

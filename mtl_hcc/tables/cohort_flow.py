@@ -60,8 +60,7 @@ def left_out(patients: pd.DataFrame, quarantine: pd.DataFrame | None) -> pd.Data
         return pd.DataFrame(columns=["patient_id", "step", "reason"], dtype=str)
     inside = quarantine["patient_id"].astype(str).isin(patients["patient_id"].astype(str))
     stays = quarantine["reason"].astype(str).str.startswith(KEPT)
-    gone: pd.DataFrame = quarantine.loc[~inside & ~stays]
-    return gone.drop_duplicates("patient_id")
+    return quarantine[~(inside | stays).to_numpy()].drop_duplicates("patient_id")
 
 
 def emptied(patients: pd.DataFrame, quarantine: pd.DataFrame) -> pd.DataFrame:
@@ -86,8 +85,8 @@ def outcomes(patients: pd.DataFrame) -> str:
             known = patients.dropna(subset=[f"{endpoint}_event", f"{endpoint}_days"])
             parts.append(f"{name} events {known[f'{endpoint}_event'].sum():.0f} of {len(known)}")
     if "mvi" in patients:
-        known = patients["mvi"].dropna()
-        parts.append(f"MVI {known.sum():.0f} of {len(known)}")
+        graded = patients["mvi"].dropna()
+        parts.append(f"MVI {graded.sum():.0f} of {len(graded)}")
     return ", ".join(parts)
 
 

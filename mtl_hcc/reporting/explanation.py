@@ -1,0 +1,150 @@
+"""What `explain` left in a run: pooled tables, and a few of its pictures."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtl_hcc.reporting.blocks import Block, Note, Picture, data_uri
+from mtl_hcc.reporting.exhibits import TableFile
+from mtl_hcc.reporting.key_results import NO_VALUE
+from mtl_hcc.reporting.run_folder import read_csv
+
+FOLDER = "explanation"
+MOST_PICTURES = 4
+WIDTH_PIXELS = 1400
+"""Pictures are made no wider in the page; the files of `explain` have all pixels."""
+REGION_NAMES = {
+    "tumor": "tumor",
+    "ring": "ring outside the tumor",
+    "tumor_ring": "tumor and ring",
+    "liver": "rest of the liver",
+    "rest": "outside the liver",
+}
+
+
+def explanation_tables(folder: Path) -> dict[str, TableFile]:
+    """Return the tables of an explanation that can be printed.
+
+    Args:
+        folder: ``explanation/`` of a run.
+    """
+    made = {}
+    if (folder / "regions_pooled.csv").is_file():
+        made["regions"] = _regions(read_csv(folder / "regions_pooled.csv"))
+    if (folder / "occlusion_pooled.csv").is_file():
+        made["occlusion"] = _occlusion(read_csv(folder / "occlusion_pooled.csv"))
+    return made
+
+
+def explanation_blocks(folder: Path) -> list[Block]:
+    """Return some of the pictures, or how to get them.
+
+    Args:
+        folder: As in :func:`explanation_tables`.
+    """
+    if not folder.is_dir():
+        return [
+            Note(
+                "The network was not explained. To add maps of where it looks, and what it cannot "
+                f"do without: python -m mtl_hcc.explain --checkpoint {folder.parent.name}, then "
+                "report again.",
+                missing=True,
+            )
+        ]
+    pictures = _some(sorted((folder / "overlays").glob("*.png")))
+    return [
+        Picture(
+            title="Activation map of one patient" if place == 0 else "",
+            caption="Where the network looked in one patient: color over the image, with the "
+            "predicted survival. An example, not evidence: the pooled tables are. The name in the "
+            "title is the patient_id of the cohort's table.",
+            source=data_uri(_smaller(path), "png"),
+        )
+        for place, path in enumerate(pictures)
+    ]
+
+
+def _some(pictures: Sequence[Path]) -> list[Path]:
+    """Return a few pictures: one per task first, as the names end."""
+    by_task: dict[str, list[Path]] = {}
+    for path in pictures:
+        by_task.setdefault(path.stem.rpartition("_")[2], []).append(path)
+    return [paths[0] for paths in by_task.values()][:MOST_PICTURES]
+
+
+def _smaller(path: Path) -> bytes:
+    """Return a picture that is not wider than the page shows it."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        if picture.width <= WIDTH_PIXELS:
+            return path.read_bytes()
+        height = round(picture.height * WIDTH_PIXELS / picture.width)
+        content = io.BytesIO()
+        smaller = picture.convert("RGB").resize((WIDTH_PIXELS, height))
+        smaller.quantize(256).save(content, format="png", optimize=True)
+    return content.getvalue()
+
+
+def _regions(table: pd.DataFrame) -> TableFile:
+    rows = [
+        {
+            "Split": row["split"],
+            "Outcome": str(row["task"]).upper(),
+            "Phase": str(row["phase"]).replace("_", " "),
+            "Region": REGION_NAMES.get(str(row["region"]), str(row["region"]).replace("_", " ")),
+            "Patients": str(int(row["n"])),
+            "Share of the map": _interval(row, "share"),
+            "At random places": _number(row.get("share_null")),
+            "p": _number(row.get("p")),
+            "Hit rate": _interval(row, "hit"),
+        }
+        for row in table.to_dict("records")
+    ]
+    caption = (
+        "Share of the activation map inside each region, mean over patients with 95% bootstrap "
+        "interval. At random places: the same when tumor and ring are moved to random places of "
+        "the liver; p: one-sided, against those places. Hit rate: share of patients whose map is "
+        "highest in the region."
+    )
+    return TableFile("regions", caption, pd.DataFrame(rows))
+
+
+def _occlusion(table: pd.DataFrame) -> TableFile:
+    rows = [
+        {
+            "Split": row["split"],
+            "Outcome": str(row["task"]).upper(),
+            "Left out": f"{row['part']}: {row['name']}".replace("_", " "),
+            "Metric": {"concordance_harrell": "C-index", "auc": "AUC"}.get(
+                str(row["metric"]), str(row["metric"])
+            ),
+            "Patients": str(int(row["n"])),
+            "With": _number(row["value"]),
+            "Without": _number(row["value_without"]),
+            "Drop (95% CI)": _interval(row, "drop", prefix=""),
+            "p": _number(row.get("p")),
+        }
+        for row in table.to_dict("records")
+    ]
+    caption = (
+        "What the network cannot do without: the metric when one phase or one region is left out, "
+        "and the drop with its paired bootstrap interval. A drop above zero means that the part "
+        "was needed."
+    )
+    return TableFile("occlusion", caption, pd.DataFrame(rows))
+
+
+def _interval(row: Any, name: str, *, prefix: str | None = None) -> str:
+    start = f"{name}_" if prefix is None else prefix
+    text = _number(row.get(name))
+    low, high = _number(row.get(f"{start}ci_low")), _number(row.get(f"{start}ci_high"))
+    return f"{text} ({low} to {high})" if NO_VALUE not in (text, low) else text
+
+
+def _number(value: Any) -> str:
+    missing = value is None or value != value  # NaN differs from itself
+    return NO_VALUE if missing else f"{float(value):.3g}"
