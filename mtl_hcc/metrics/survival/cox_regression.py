@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.metrics.regression_terms import refuse_terms, regression_terms
 from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
 from mtl_hcc.metrics.survival.partial_likelihood import largest_likelihood
 from mtl_hcc.metrics.survival.proportional_hazards import proportional_hazards_p
@@ -46,9 +47,11 @@ def cox_regression(
         {'x': 1.247}
     """
     complete = table[[time, event, *covariates]].dropna()
-    terms = _terms(complete[list(covariates)])
+    terms = regression_terms(complete[list(covariates)])
     events = int(complete[event].sum())
-    _refuse(terms, events)
+    if events == 0 and len(complete):
+        raise NotComputableError("no event")
+    refuse_terms(terms)
     center, spread = terms.mean(), terms.std(ddof=0)
     scaled = (terms - center) / spread
     beta, error = _fit(scaled, complete[time], complete[event])
@@ -77,43 +80,6 @@ def cox_regression(
         "ph_global_p": together,
     }
     return found[COLUMNS]
-
-
-def _terms(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the numbers of each covariate; levels become columns of 0 and 1."""
-    parts = []
-    for column in cells:
-        values = cells[column]
-        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-            parts.append(values.astype(float).to_frame())
-            continue
-        levels = values.astype("category").cat.remove_unused_categories().cat.categories
-        parts.append(
-            pd.DataFrame(
-                {f"{column} {level}": (values == level).astype(float) for level in levels[1:]},
-                index=cells.index,
-            )
-        )
-        if len(levels) == 1:
-            raise NotComputableError(f"{column} has one value only")
-    return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=cells.index)
-
-
-def _refuse(terms: pd.DataFrame, events: int) -> None:
-    """Refuse what has no estimate, with the reason."""
-    if terms.empty:
-        raise NotComputableError(
-            "no covariate" if len(terms) else "no patient without an empty cell"
-        )
-    if events == 0:
-        raise NotComputableError("no event")
-    for column in terms:
-        if terms[column].nunique() < 2:
-            raise NotComputableError(f"{column} has one value only")
-    scaled = ((terms - terms.mean()) / terms.std(ddof=0)).to_numpy()
-    for number, column in enumerate(terms, start=1):
-        if np.linalg.matrix_rank(scaled[:, :number], tol=1e-6 * np.sqrt(len(scaled))) < number:
-            raise NotComputableError(f"{column} is a combination of the other terms (collinear)")
 
 
 def _fit(
