@@ -80,7 +80,7 @@ def write_tables(
         "occlusion_pooled": pooled_occlusion(
             occlusion, records, module, bootstraps=bootstraps, seed=seed
         ),
-        "quarantine": pd.DataFrame(left_out.rows, columns=["patient_id", "step", "reason"]),
+        "quarantine": _quarantine(plan, left_out),
     }
     attention = attention_table(module, records, plan.phases)
     if attention is not None:
@@ -93,6 +93,14 @@ def write_tables(
     for name, table in tables.items():
         write_bytes(plan.output / f"{name}.csv", table.to_csv(index=False).encode())
     return tables
+
+
+def _quarantine(plan: Plan, left_out: LeftOut) -> pd.DataFrame:
+    """Return who could not be prepared, and who could not be explained."""
+    unprepared = plan.store.quarantine
+    unprepared = unprepared[~unprepared["patient_id"].isin(plan.store.manifest["patient_id"])]
+    rows = unprepared.to_dict("records") + left_out.rows
+    return pd.DataFrame(rows, columns=["patient_id", "step", "reason"])
 
 
 def settings_text(plan: Plan, extra: Mapping[str, object]) -> str:

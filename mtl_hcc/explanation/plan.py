@@ -174,6 +174,8 @@ def _datamodule(settings: Namespace, values: dict[str, Any], output: Path) -> Co
     if another:
         config.data.cohort, config.data.fold = settings.cohort, 0
         config.data.store = str(output / "prepared")
+    elif settings.cohort is not None:  # its own one, also where the store is another folder
+        config.data.cohort = str(own.cohort_root)
     config.data.store = settings.store or config.data.store
     datamodule: CohortDataModule = instantiate(parser, config).data
     if another:  # whatever the table says of splits, the model has seen nobody of them

@@ -1,0 +1,69 @@
+"""The sanity test of the maps (Adebayo 2018): other weights, other maps."""
+
+import numpy as np
+import pytest
+import torch
+
+from mtl_hcc.explanation.randomization import STAGES, randomized, rank_correlation
+from mtl_hcc.nn import Concatenate, CoxHead, DenseNet, FullyConnected, RegionStem
+from mtl_hcc.nn.network import ImageEncoder, PatientNetwork
+
+
+def network() -> PatientNetwork:
+    torch.manual_seed(0)
+    backbone = DenseNet(8, growth_rate=4, layers=(1, 1))
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.running_mean.normal_()
+    aggregator = Concatenate(backbone.out_features, phases=2)
+    image = ImageEncoder(stem=RegionStem(out_channels=8), backbone=backbone, aggregator=aggregator)
+    fusion = FullyConnected(aggregator.out_features, widths=(4,))
+    heads = {"os": CoxHead(4, endpoint="os")}
+    return PatientNetwork(image=image, clinical=None, fusion=fusion, heads=heads).eval()
+
+
+def changed(one: PatientNetwork, other: PatientNetwork) -> set[str]:
+    parts = {"heads": "heads", "fusion": "fusion", "image.backbone": "backbone"}
+    found = set()
+    for name, value in one.state_dict().items():
+        if not torch.equal(value, other.state_dict()[name]):
+            (part,) = [
+                said
+                for prefix, said in {**parts, "image.stem": "stem"}.items()
+                if name.startswith(prefix)
+            ]
+            found.add(part)
+    return found
+
+
+def test_the_weights_are_drawn_anew_from_the_heads_down():
+    trained = network()
+    before = {name: value.clone() for name, value in trained.state_dict().items()}
+    seen = []
+    for stage, copy in randomized(trained, seed=1):
+        seen.append(stage)
+        assert changed(trained, copy) == set(seen)
+    assert tuple(seen) == STAGES
+    assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())
+
+
+def test_the_same_seed_draws_the_same_weights_and_leaves_the_generator_alone():
+    trained = network()
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first, again, other = (
+        [copy for _, copy in randomized(trained, seed=seed)][-1].state_dict() for seed in (1, 1, 2)
+    )
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["heads.os.layer.weight"], other["heads.os.layer.weight"])
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_rank_correlation_is_that_of_spearman():
+    one = np.array([1, 2, 3, 4, 5], np.float32)
+    assert rank_correlation(one, one**3) == pytest.approx(1)
+    assert rank_correlation(one, -one) == pytest.approx(-1)
+    swapped = np.array([2, 1, 3, 4, 5], np.float32)
+    assert rank_correlation(one, swapped) == pytest.approx(1 - 6 * 2 / (5 * 24))
+    assert rank_correlation(one, np.zeros(5, np.float32)) == 0
