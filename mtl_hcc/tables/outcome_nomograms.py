@@ -20,6 +20,9 @@ from mtl_hcc.tables.nomogram import NOMOGRAM_COLUMNS, Nomogram, NomogramAxis, no
 from mtl_hcc.tables.outcome_models import OutcomeModel, network_model, outcomes_of
 from mtl_hcc.tables.regression_values import clinical_models
 
+FEWEST_EVENTS = 10
+"""No nomogram is drawn of a model with fewer events (of MVI: or fewer patients without)."""
+
 
 def nomogram_mvi(patients: pd.DataFrame, predictions: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the nomogram of MVI (logistic regression) as a table.
@@ -64,6 +67,9 @@ def outcome_nomogram(
     if not model.terms:
         raise NotComputableError("no variable with a univariate p < 0.05, and no network")
     found = model.fit()
+    events, others = found.attrs["events"], found.attrs["n"] - found.attrs["events"]
+    if (events if model.outcome.time else min(events, others)) < FEWEST_EVENTS:
+        raise NotComputableError(f"fewer than {FEWEST_EVENTS} events, or patients without")
     coefficients = np.log(found["ratio"])
     axes = _axes(model, coefficients)
     fitted_on = train_patients(patients, predictions)[1]

@@ -50,6 +50,12 @@ def test_what_cannot_be_fitted_says_why(bare, patients):
         outcome_nomogram(patients, None, "rfs")
 
 
+def test_a_handful_of_events_makes_no_nomogram(patients, predictions):
+    few = patients.groupby("split").head(8)
+    caption = nomogram_os(few, predictions).attrs["caption"]
+    assert caption == "No nomogram of OS: fewer than 10 events, or patients without."
+
+
 def test_the_tables_hold_points(patients, predictions):
     for make in (nomogram_mvi, nomogram_os):
         table = make(patients, predictions)
