@@ -24,6 +24,10 @@ METRIC_COLUMNS = [
     "method",
 ]
 ALL_CENTERS = "all"
+FEW_PATIENTS = 20
+"""A center with fewer: resamples of so few say little, and there are many such centers."""
+MAIN_METRICS = ("concordance_harrell", "auc")
+"""Resampled whatever the size of the center: they are pooled over the centers."""
 
 
 def evaluate_predictions(
@@ -51,8 +55,10 @@ def evaluate_predictions(
         progress: Show a bar.
 
     Returns:
-        One row per metric, with the columns of ``metrics.csv``. ``n`` counts patients with a known
-        outcome, ``events`` those with the event (or the positive class; empty for more classes).
+        One row per metric, with the columns of ``metrics.csv``. Centers with fewer than 20 patients
+        get a bootstrap interval for the C-index and the AUC only, which ``method`` says. ``n``
+        counts patients with a known outcome, ``events`` those with the event (or the positive
+        class; empty for more classes).
     """
     from rich.progress import track
 
@@ -82,7 +88,12 @@ def evaluate_predictions(
 
 
 def _by_center(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return all rows, then those of each center if there are several."""
+    """Return all rows, then those of each center if there are several.
+
+    Not where patients repeat over folds (the train split of k-fold): nobody reads those by center.
+    """
+    if rows["patient_id"].duplicated().any():
+        return [(ALL_CENTERS, rows)]
     single = [(str(center), inside) for center, inside in rows.groupby("center", sort=True)]
     return [(ALL_CENTERS, rows), *(single if len(single) > 1 else [])]
 
@@ -96,23 +107,26 @@ def _block(sample: TaskRows, center: str, resamples: Resamples) -> list[dict[str
     size = {"n": len(patients), "events": events}
     # Models are compared over all centers, so only those blocks are asked for again.
     compute = resamples.kept_metrics if center == ALL_CENTERS else resamples.metrics
-    return [{**_record(metric), **size} for metric in compute(sample)]
+    few = center != ALL_CENTERS and len(patients) < FEW_PATIENTS
+    return [{**_record(metric, few), **size} for metric in compute(sample)]
 
 
-def _record(resampled: ResampledMetric) -> dict[str, object]:
+def _record(resampled: ResampledMetric, few: bool) -> dict[str, object]:
     """Compute the value, interval and method of one metric."""
     metric = resampled.metric
     record: dict[str, object] = {"metric": metric.name, "horizon_days": metric.horizon_days}
     if not np.isfinite(resampled.value):
         return {**record, "value": None, "method": metric.why_not}
-    low, high, method = metric.interval or _bootstrap_interval(resampled)
+    low, high, method = metric.interval or _bootstrap_interval(resampled, few)
     method = "; ".join(part for part in (method, *metric.notes) if part)
     return {**record, "value": resampled.value, "ci_low": low, "ci_high": high, "method": method}
 
 
-def _bootstrap_interval(resampled: ResampledMetric) -> tuple[float, float, str]:
+def _bootstrap_interval(resampled: ResampledMetric, few: bool) -> tuple[float, float, str]:
     """Return the percentile interval, and how many resamples had no value."""
     resamples = resampled.resamples
+    if few and resampled.metric.name not in MAIN_METRICS:
+        return float("nan"), float("nan"), f"no interval: fewer than {FEW_PATIENTS} patients"
     if resamples.bootstraps == 0:
         return float("nan"), float("nan"), "no interval asked for"
     values = resampled.values

@@ -175,3 +175,19 @@ def test_three_classes_get_macro_metrics(predictions):
 def test_the_same_seed_gives_the_same_table(predictions, metrics):
     again = evaluate_predictions(predictions, bootstraps=200)
     pd.testing.assert_frame_equal(metrics, again)
+
+
+def test_small_centers_get_intervals_of_the_main_metrics_only(predictions):
+    small = predictions[predictions["split"] != "train"].copy()
+    small["center"] = [f"center {place % 9}" for place in pd.factorize(small["patient_id"])[0]]
+    metrics = evaluate_predictions(small, bootstraps=50)
+    inside = metrics[(metrics["center"] != "all") & metrics["value"].notna()]
+    inside = inside[inside["n"] < 20]
+    main = inside["metric"].isin(["concordance_harrell", "auc"])
+    assert inside.loc[main, "ci_low"].notna().any()
+    resampled = inside["metric"].isin(["brier", "ici", "f1", "auc_td"])
+    assert resampled.any()
+    assert inside.loc[resampled, "ci_low"].isna().all()
+    assert inside.loc[resampled, "method"].str.contains("fewer than 20 patients").all()
+    pooled = metrics[(metrics["center"] == "all") & (metrics["metric"] == "f1")]
+    assert pooled["ci_low"].notna().all()
