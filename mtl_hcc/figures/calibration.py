@@ -42,9 +42,9 @@ CAPTION = (
     "patients), with Kaplan-Meier's estimate and Greenwood's interval (survival) or the share of "
     "positives and Wilson's interval (classes); no interval where patients repeat over folds. "
     "Dashed: perfect calibration. Below: distribution of the predictions. Slope and intercept "
-    "(perfect: 1 and 0) come from a regression of pseudo-values with complementary log-log link "
-    "(survival) or from logistic recalibration (classes); ICI: mean distance between curve and "
-    "diagonal. {panels}"
+    "(perfect: 1 and 0) come from a complementary log-log regression of the event by the horizon, "
+    "weighted for censoring (survival), or from logistic recalibration (classes); ICI: mean "
+    "distance between curve and diagonal. {panels}"
 )
 
 

@@ -1,36 +1,33 @@
-"""Regressions of all resamples at once: logistic, and complementary log-log on pseudo-values."""
+"""Regressions of all resamples at once: a yes or no on a few columns, two links."""
 
 import numpy as np
 
 from mtl_hcc.metrics.calibration.newton import Resamples, newton, solve
 from mtl_hcc.metrics.calibration.probability_scale import Link
-from mtl_hcc.metrics.statistic import BoolArray, Counts, FloatArray
+from mtl_hcc.metrics.statistic import BoolArray, FloatArray
 
 
 def fit_regression(
     columns: FloatArray,
     outcome: FloatArray,
-    counts: Counts,
+    weights: FloatArray,
     *,
     link: Link,
     offset: FloatArray | None = None,
     start: FloatArray | None = None,
 ) -> FloatArray:
-    r"""Fit one regression per resample by Newton's method.
+    r"""Maximize the weighted binomial likelihood of every resample by Newton's method.
 
-    Both links solve the generalized estimating equations with binomial variance and independence,
+    .. math:: \sum_i w_i (y_i \log \mu_i + (1 - y_i) \log(1 - \mu_i))
 
-    .. math:: \sum_i w_i x_i \frac{\mu_i'}{\mu_i (1 - \mu_i)} (y_i - \mu_i) = 0
-
-    which for labels is maximum likelihood, and for pseudo-values what R's ``geese(...,
-    mean.link = "cloglog", variance = "binomial")`` solves. (Constant variance, its default, gives
-    wider intervals and has a solution less often.)
+    It is concave for both links, so that there is no solution only where the columns are collinear
+    or separate the outcomes.
 
     Args:
         columns: (row, column) with the constant where one is wanted.
-        outcome: (row,) or (resample, row).
-        counts: (resample, row) How often each row counts.
-        link: Of the outcome's mean.
+        outcome: (row,) 0 or 1.
+        weights: (resample, row) How much each row counts.
+        link: Of the outcome's mean :math:`\mu`.
         offset: (row,) Added to the linear predictor.
         start: (column,) Where to start, e.g. the fit of the sample itself.
 
@@ -39,17 +36,15 @@ def fit_regression(
     """
     number = columns.shape[1]
     products = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
-    outcomes = np.broadcast_to(outcome, counts.shape)
-    weights = counts.astype(np.float64)
 
     def newton_step(beta: FloatArray, going: Resamples) -> tuple[FloatArray, BoolArray]:
         score = beta @ columns.T
         if offset is not None:
             score += offset
-        slope, weight = _working(score, outcomes[going], weights[going], link)
+        slope, weight = _working(score, outcome, weights[going], link)
         return solve((weight @ products).reshape(-1, number, number), slope @ columns)
 
-    return newton(newton_step, np.zeros(number) if start is None else start, len(counts))
+    return newton(newton_step, np.zeros(number) if start is None else start, len(weights))
 
 
 def _working(

@@ -39,14 +39,20 @@ class SmoothClassCurve:
         inside, _ = clipped(probability)
         self._spline = SplineColumns.of_sample(inside, "logit")
         self._columns = self._design(inside)
-        ones = np.ones((1, len(self._label)), dtype=np.float32)
+        ones = np.ones((1, len(self._label)))
         self._start = np.nan_to_num(
             fit_regression(self._columns, self._label, ones, link="logit")[0]
         )
 
     def fit(self, counts: Counts) -> FloatArray:
         """Return (resample, coefficient): constant, then the spline's columns."""
-        return fit_regression(self._columns, self._label, counts, link="logit", start=self._start)
+        return fit_regression(
+            self._columns,
+            self._label,
+            counts.astype(np.float64),
+            link="logit",
+            start=self._start,
+        )
 
     def observed(self, coefficients: FloatArray, probability: FloatArray) -> FloatArray:
         """Return (resample, place)."""

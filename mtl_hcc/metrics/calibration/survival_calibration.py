@@ -30,7 +30,10 @@ NO_SLOPE = "the predictions are constant, or the regression has no finite soluti
 NO_CURVE = "the smoothed curve has no finite solution, or the predictions are constant"
 NO_COLUMNS = "no column survival_<days>"
 SMOOTHED = "curve by Cox regression on a spline of log(-log(survival))"
-PSEUDO = "regression of pseudo-values, complementary log-log link"
+RECALIBRATION = (
+    "complementary log-log regression of the event by the horizon",
+    "censoring weights from these rows",
+)
 
 
 def survival_calibration_metrics(sample: TaskRows) -> list[TaskMetric]:
@@ -80,10 +83,15 @@ def _weak(rows: pd.DataFrame, days: int, reason: str) -> list[TaskMetric]:
     slope, intercept = (weak.statistic(name) for name in WEAK)
     events = int(((rows["event"] == 1) & (rows["time_days"] <= days)).sum())
     few = too_few("a slope", events, _followed(rows, days), ENOUGH_FOR_SLOPE)
-    fixed = (PSEUDO, "slope fixed at 1", *moved)
+    fixed = (*RECALIBRATION, "slope fixed at 1", *moved)
     return [
         TaskMetric(
-            WEAK[0], no_value if few else slope, few or NO_SLOPE, (PSEUDO, *moved), None, days
+            WEAK[0],
+            no_value if few else slope,
+            few or NO_SLOPE,
+            (*RECALIBRATION, *moved),
+            None,
+            days,
         ),
         TaskMetric(WEAK[1], intercept, NO_SLOPE, fixed, None, days),
     ]

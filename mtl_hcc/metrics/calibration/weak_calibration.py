@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from mtl_hcc.metrics.calibration.horizon_outcome import HorizonOutcome
 from mtl_hcc.metrics.calibration.probability_scale import Link, clipped, link
-from mtl_hcc.metrics.calibration.pseudo_values import PseudoValues
 from mtl_hcc.metrics.calibration.regression import fit_regression
 from mtl_hcc.metrics.calibration.shared_fit import Fit
 from mtl_hcc.metrics.statistic import Counts, FloatArray
@@ -30,16 +30,18 @@ def class_recalibration(label: npt.ArrayLike, probability: npt.ArrayLike) -> Fit
         .. [1] Cox, Biometrika 1958;45:562-565; Van Calster et al., BMC Medicine 2019;17:230.
     """
     labels = np.asarray(label, dtype=np.float64)
-    return _recalibration(probability, "logit", lambda _: labels)
+    return _recalibration(probability, labels, "logit", lambda counts: counts.astype(np.float64))
 
 
 def survival_recalibration(
     time: npt.ArrayLike, event: npt.ArrayLike, probability: npt.ArrayLike, horizon_days: float
 ) -> Fit:
-    r"""Return slope and intercept at a horizon, by a regression of pseudo-values [1]_.
+    r"""Return slope and intercept at a horizon, by a regression of the event by then [1]_.
 
-    :math:`\log(-\log(1 - E[\theta])) = a + b \log(-\log(1 - p))`, fitted by generalized estimating
-    equations with independence; the pseudo-values are computed anew in each resample.
+    :math:`\log(-\log(1 - P(T \le t))) = a + b \log(-\log(1 - p))`, fitted by maximum likelihood
+    with inverse probability of censoring weights, which come from these patients and are computed
+    anew in each resample. (Jackknife pseudo-values as outcomes agree where a quarter of the
+    patients is still followed; later, values above 1 often leave their equations no solution.)
 
     Args:
         time: (patient,) Days.
@@ -48,14 +50,18 @@ def survival_recalibration(
         horizon_days: Days.
 
     References:
-        .. [1] Royston, The Stata Journal 2014;14:738-755; van Geloven et al., BMJ
-            2022;377:e069249 (supplement: ``geese`` with ``mean.link = "cloglog"``).
+        .. [1] van Geloven et al., BMJ 2022;377:e069249 (link and definitions); Pate et al.,
+            Statistics in Medicine 2024;43:2830-2852 (weights).
     """
-    return _recalibration(probability, "cloglog", PseudoValues(time, event, horizon_days))
+    outcome = HorizonOutcome(time, event, horizon_days)
+    return _recalibration(probability, outcome.label, "cloglog", outcome)
 
 
 def _recalibration(
-    probability: npt.ArrayLike, name: Link, outcome: Callable[[Counts], FloatArray]
+    probability: npt.ArrayLike,
+    outcome: FloatArray,
+    name: Link,
+    weights_of: Callable[[Counts], FloatArray],
 ) -> Fit:
     inside, _ = clipped(probability)
     score = link(inside, name)
@@ -67,12 +73,12 @@ def _recalibration(
     def coefficients(
         counts: Counts, start: tuple[FloatArray, FloatArray] | None
     ) -> tuple[FloatArray, FloatArray]:
-        outcomes = outcome(counts)
+        weights = weights_of(counts)
         first, second = start or (np.zeros(1), np.array([center, 1.0]))
-        intercept = fit_regression(ones, outcomes, counts, link=name, offset=score, start=first)
+        intercept = fit_regression(ones, outcome, weights, link=name, offset=score, start=first)
         if constant:
             return intercept, np.full((len(counts), 2), np.nan)
-        return intercept, fit_regression(with_slope, outcomes, counts, link=name, start=second)
+        return intercept, fit_regression(with_slope, outcome, weights, link=name, start=second)
 
     sample = coefficients(np.ones((1, len(score)), dtype=np.float32), None)
     start = np.nan_to_num(sample[0][0]), np.nan_to_num(sample[1][0])

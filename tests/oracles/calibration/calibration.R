@@ -24,16 +24,23 @@ survival_task <- function(cohort, s, scale) {
   for (h in c(365, 1095)) {
     p <- 1 - exp(-h / scale * exp(0.1 * (log(s$afp + 1) - 3)))
     s$cll <- log(-log(1 - p))
-    # pseudo-values of the event probability
+    # slope and intercept, weighted by inverse probability of censoring (events before censorings)
+    uncensored <- survfit(Surv(time + 0.25 * (event == 0), event == 0) ~ 1, data = s)
+    G <- function(t) c(1, uncensored$surv)[findInterval(t, uncensored$time) + 1]
+    s$y <- as.numeric(s$time <= h & s$event == 1)
+    s$w <- ifelse(s$y == 1, 1 / G(s$time), ifelse(s$time > h, 1 / G(h + 0.3), 0))
+    recalibration <- function(formula) coef(glm(formula, quasibinomial("cloglog"), s, weights = w,
+      control = list(epsilon = 1e-12, maxit = 100)))
+    add(cohort, h, "calibration_intercept", recalibration(y ~ offset(cll))[1])
+    add(cohort, h, "calibration_slope", recalibration(y ~ cll)[2])
+    add(cohort, h, "weighted_share", weighted.mean(s$y, s$w))
+    # the same by pseudo-values and generalized estimating equations: another estimator
     s$pseudo <- 1 - as.vector(jackknife(prodlim(Hist(time, event) ~ 1, data = s), times = h))
-    add(cohort, h, "pseudo_mean", mean(s$pseudo)); add(cohort, h, "pseudo_min", min(s$pseudo))
-    add(cohort, h, "pseudo_max", max(s$pseudo)); add(cohort, h, "pseudo_sd", sd(s$pseudo))
     s$id <- seq_len(nrow(s))
-    gee <- function(formula, start) geese(formula, b = start, id = id, data = s, mean.link = "cloglog",
-      variance = "binomial", corstr = "independence", scale.fix = TRUE,
-      control = geese.control(epsilon = 1e-10, maxit = 200))$beta
-    add(cohort, h, "calibration_intercept", gee(pseudo ~ offset(cll), 0)[1])
-    add(cohort, h, "calibration_slope", gee(pseudo ~ cll, c(0, 1))[2])
+    gee <- function(formula, start) geese(formula, b = start, id = id, data = s,
+      mean.link = "cloglog", variance = "binomial", corstr = "independence", scale.fix = TRUE)$beta
+    add(cohort, h, "pseudo_intercept", gee(pseudo ~ offset(cll), 0)[1])
+    add(cohort, h, "pseudo_slope", gee(pseudo ~ cll, c(0, 1))[2])
     # Austin 2020: Cox regression on rcs(log(-log(1 - p)), 3), Breslow's ties and hazard
     k <- quantile(s$cll, c(0.1, 0.5, 0.9))
     fit <- coxph(Surv(time, event) ~ rcs(cll, k), data = s, ties = "breslow",
