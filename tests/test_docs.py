@@ -47,6 +47,10 @@ def parse(command):
         from mtl_hcc.predict import _parser
 
         return read_config(_parser(), arguments)
+    if verb == "explain":
+        from mtl_hcc.explain import _parser
+
+        return read_config(_parser(), arguments)
     return read_config(build_parser(""), arguments)
 
 
