@@ -5,7 +5,7 @@ from itertools import combinations
 import pandas as pd
 
 from mtl_hcc.metrics.multiple_tests import holm_by
-from mtl_hcc.metrics.paired import compare_pair
+from mtl_hcc.metrics.paired import Contender, compare_pair
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
@@ -66,18 +66,22 @@ def compare_models(
     of_train = table[table["split"] == TRAIN]
     for (split, task), rows in table.groupby(["split", "task"], sort=False):
         train = of_train[of_train["task"] == task]
-        samples = {
-            str(model): TaskRows(
-                with_outcome(of_model, kind),
-                with_outcome(train[train["model"] == model], kind),
-                kind,
+        models = {
+            str(model): Contender(
+                str(model),
+                TaskRows(
+                    with_outcome(of_model, kind),
+                    with_outcome(train[train["model"] == model], kind),
+                    kind,
+                ),
+                resamples,
             )
             for model, of_model in rows.groupby("model", sort=False)
             for kind in [task_kind(of_model)]
         }
-        for a, b in combinations(samples, 2):
+        for a, b in combinations(models, 2):
             place = {"split": split, "task": task, "model_a": a, "model_b": b}
-            pair = compare_pair((a, samples[a]), (b, samples[b]), resamples)
+            pair = compare_pair(models[a], models[b])
             records += [{**place, **record} for record in pair]
     comparisons = pd.DataFrame(records, columns=COMPARISON_COLUMNS)
     numbers = ["difference", "ci_low", "ci_high", "p", "horizon_days"]

@@ -1,7 +1,8 @@
 """Two models on the same patients: DeLong's test for the AUC, else the paired bootstrap."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,27 +13,54 @@ from mtl_hcc.metrics.classification.reclassification import reclassification_met
 from mtl_hcc.metrics.predictions import class_columns
 from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
 from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.survival.reclassification import reclassification_at_horizons
 from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows
 from mtl_hcc.metrics.task_metrics import METRICS
 
 OUTCOMES = ["time_days", "event", "label"]
 Record = dict[str, object]
-NamedRows = tuple[str, TaskRows]
-"""A model's name and its rows of one split of one task."""
+Metrics = dict[tuple[str, float | None], ResampledMetric]
+"""By name and horizon."""
 
 
-def compare_pair(first: NamedRows, second: NamedRows, resamples: Resamples) -> list[Record]:
+@dataclass(frozen=True)
+class Contender:
+    """A model on one split of one task.
+
+    Attributes:
+        name: Of the model.
+        sample: Its rows.
+        resamples: Whose draws all models share.
+    """
+
+    name: str
+    sample: TaskRows
+    resamples: Resamples
+
+    @cached_property
+    def own_metrics(self) -> Metrics:
+        """Its metrics on all of its rows: evaluated already, and shared by all pairs."""
+        return _by_key(self.resamples.kept_metrics(self.sample))
+
+    def metrics(self, rows: pd.DataFrame, train: pd.DataFrame) -> Metrics:
+        """Return its metrics on the rows that it has in common with another model."""
+        if (len(rows), len(train)) == (len(self.sample.rows), len(self.sample.train)):
+            return self.own_metrics
+        common = replace(self.sample, rows=rows, train=train)
+        return _by_key(self.resamples.kept_metrics(common))
+
+
+def compare_pair(first: Contender, second: Contender) -> list[Record]:
     """Compare two models on the patients that both predict.
 
     Args:
         first: Model a.
         second: Model b.
-        resamples: Whose draws both models share.
 
     Returns:
         ``metric, horizon_days, difference, ci_low, ci_high, p, method, n, dropped`` per metric.
     """
-    (name_a, sample_a), (name_b, sample_b) = first, second
+    sample_a, sample_b = first.sample, second.sample
     if sample_a.kind != sample_b.kind:
         reason = f"one model predicts this task as {sample_a.kind}, the other as {sample_b.kind}"
         return _refused(sample_a, reason)
@@ -45,18 +73,17 @@ def compare_pair(first: NamedRows, second: NamedRows, resamples: Resamples) -> l
         )
     # Both models get the censoring weights of the same train rows, else they differ by these too.
     train_a, train_b, _ = common_rows(sample_a.train, sample_b.train)
-    of_a = _metrics(sample_a, a, train_a, resamples)
-    of_b = _metrics(sample_b, b, train_b, resamples)
+    of_a, of_b = first.metrics(a, train_a), second.metrics(b, train_b)
     records = []
     for key in {**of_a, **of_b}:
         if key not in of_a or key not in of_b:
-            only = name_a if key in of_a else name_b
+            only = first.name if key in of_a else second.name
             record: Record = {"method": f"only {only} has a value at this horizon"}
         else:
             record = _delong(key[0], a, b, sample_a.kind) or _bootstrap(of_a[key], of_b[key])
         records.append({"metric": key[0], "horizon_days": key[1], **record})
-    for metric in _pair_metrics(a, b, sample_a.kind):
-        records.append(_of_both(ResampledMetric(metric, a["patient_id"], resamples)))
+    of_both = _pair_metrics(replace(sample_a, rows=a, train=train_a), b)
+    records += map(_of_both, first.resamples.resampled(of_both, a["patient_id"]))
     size = {"n": a["patient_id"].nunique(), "dropped": dropped}
     said = f"{size['n']} common patients, {dropped} dropped"
     return [{**record, **size, "method": f"{record['method']}; {said}"} for record in records]
@@ -65,6 +92,8 @@ def compare_pair(first: NamedRows, second: NamedRows, resamples: Resamples) -> l
 def common_rows(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Return the rows of patients and folds in both, in one order, and the patients dropped."""
     key = ["patient_id", "fold"]
+    if len(a) == len(b) and all(np.array_equal(a[name], b[name]) for name in key):
+        return a, b, 0
     a, b = a.set_index(key).sort_index(), b.set_index(key).sort_index()
     both = a.index.intersection(b.index)
     everybody = set(a.index.get_level_values(0)) | set(b.index.get_level_values(0))
@@ -76,30 +105,27 @@ def _refused(sample: TaskRows, reason: str) -> list[Record]:
     return [{"metric": name, "method": reason} for name in METRICS[sample.kind]]
 
 
-def _metrics(
-    sample: TaskRows, rows: pd.DataFrame, train: pd.DataFrame, resamples: Resamples
-) -> dict[tuple[str, float | None], ResampledMetric]:
-    """Return the metrics by name and horizon on the common rows."""
-    # If nothing is dropped, the model's own rows: evaluated already, and shared by all pairs.
-    if (len(rows), len(train)) != (len(sample.rows), len(sample.train)):
-        sample = replace(sample, rows=rows, train=train)
-    metrics = resamples.kept_metrics(sample)
+def _by_key(metrics: list[ResampledMetric]) -> Metrics:
     return {(found.metric.name, found.metric.horizon_days): found for found in metrics}
 
 
-def _pair_metrics(a: pd.DataFrame, b: pd.DataFrame, kind: str) -> list[TaskMetric]:
-    """Return the metrics that need both models at once."""
-    return reclassification_metrics(a, b) if kind == "binary" and len(a) else []
+def _pair_metrics(a: TaskRows, b: pd.DataFrame) -> list[TaskMetric]:
+    """Return the metrics that need both models at once: NRI and IDI of a over b."""
+    if a.rows.empty or a.kind == "multiclass":
+        return []
+    if a.kind == "binary":
+        return reclassification_metrics(a.rows, b)
+    return reclassification_at_horizons(a, b)
 
 
 def auc_scores(name: str, rows: pd.DataFrame, kind: str) -> tuple[pd.Series, pd.Series] | None:
     """Return label and score of ``auc`` of two classes, or of ``auc_<k>``; else ``None``."""
-    single = re.fullmatch(r"auc_(\d+)", name)
-    if rows.empty or rows["patient_id"].duplicated().any():
+    single = re.fullmatch(r"auc(?:_(\d+))?", name)
+    if single is None or rows.empty or rows["patient_id"].duplicated().any():
         return None  # DeLong's test takes each patient once
     if kind == "binary" and name == "auc":
         return rows["label"], rows["probability"]
-    if kind == "multiclass" and single:
+    if kind == "multiclass" and single[1]:
         k = int(single[1])
         return rows["label"] == k, rows[class_columns(rows)[k]]
     return None

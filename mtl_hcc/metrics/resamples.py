@@ -1,5 +1,6 @@
 """The resamples of one evaluation: drawn once per set of patients, each metric computed once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -48,8 +49,24 @@ class Resamples:
 
     def metrics(self, sample: TaskRows) -> "list[ResampledMetric]":
         """Return the metrics of one task on one block of rows."""
-        patients = sample.rows["patient_id"]
-        return [ResampledMetric(metric, patients, self) for metric in task_metrics(sample)]
+        return self.resampled(task_metrics(sample), sample.rows["patient_id"])
+
+    def resampled(
+        self, metrics: Sequence[TaskMetric], patient_id: "pd.Series[str]"
+    ) -> "list[ResampledMetric]":
+        """Return metrics of the same rows with their resamples.
+
+        The sample's own values are computed at once, before any resample: metrics of one task share
+        what they keep of the last draws, such as censoring weights.
+
+        Args:
+            metrics: Of one task.
+            patient_id: (row,) Patient of each row.
+        """
+        found = [ResampledMetric(metric, patient_id, self) for metric in metrics]
+        for metric in found:
+            metric.compute_of_sample()
+        return found
 
     def kept_metrics(self, sample: TaskRows) -> "list[ResampledMetric]":
         """Return the same, remembered: the next call with equal rows computes nothing."""
@@ -77,6 +94,10 @@ class ResampledMetric:
     def of_sample(self) -> float:
         """The metric of the sample itself by its statistic, NaN where it has none."""
         return point_value(self.metric.statistic, len(self.patients))
+
+    def compute_of_sample(self) -> None:
+        """Compute the metric of the sample now."""
+        _ = self.of_sample
 
     @property
     def value(self) -> float:
