@@ -5,14 +5,26 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mtl_hcc.figures.canvas import OKABE_ITO, empty_figure, note, plain_axes, split_color
+from mtl_hcc.figures.canvas import (
+    OKABE_ITO,
+    describe,
+    empty_figure,
+    note,
+    plain_axes,
+    split_color,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SPLITS = ("train", "validation")
 WEIGHTS = "weights"
+MONITOR = "validation/loss"
+"""The epoch in which this is lowest is the one that is kept."""
+WIDTH = 7.1
+"""Inches: the full width of a journal's page."""
 PANELS_PER_ROW = 4
 WORDS = {"loss": "Loss", "c_index": "C-index", "auc": "AUC", "f1": "F1"}
 
@@ -25,18 +37,64 @@ def learning_curves(history: pd.DataFrame) -> "Figure":
             ``train/loss_os`` or ``validation/c_index_os``, and ``weights/<task>``. Several folds
             may follow each other: where an epoch repeats, its mean is drawn.
     """
+    from matplotlib.ticker import MaxNLocator
+
     epochs = history.groupby("epoch").mean(numeric_only=True) if "epoch" in history else history
     panels = _panels([str(name) for name in epochs])
     rows = max(1, math.ceil(len(panels) / PANELS_PER_ROW))
     columns = min(PANELS_PER_ROW, max(1, len(panels)))
-    figure = empty_figure(3.2 * columns, 2.6 * rows)
+    figure = empty_figure(WIDTH, 1.55 * rows + 0.3)
     if not panels:
         note(figure.add_subplot(), "no losses or metrics in the history")
+        return describe(figure, "Learning curves: no losses or metrics in the history.")
+    kept = _kept_epochs(history)
+    handles: dict[str, Artist] = {}
     for place, (title, lines) in enumerate(panels.items()):
         axes = plain_axes(figure.add_subplot(rows, columns, place + 1))
-        axes.set(title=title, xlabel="Epoch")
+        axes.set_title(title, fontsize=8)
+        axes.tick_params(labelsize=7)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if place + columns >= len(panels):
+            axes.set_xlabel("Epoch", fontsize=8)
         _draw_lines(axes, epochs, lines)
-    return figure
+        if len(kept) == 1:
+            axes.axvline(kept[0], color="0.6", linewidth=0.8, linestyle=":")
+        named = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+        if set(named) <= set(SPLITS):
+            handles |= named
+        else:
+            axes.legend(frameon=False, fontsize=7, handlelength=1)
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside upper center", ncols=2,
+        frameon=False, fontsize=8,
+    )  # fmt: skip
+    return describe(figure, _caption(history, kept))
+
+
+def _kept_epochs(history: pd.DataFrame) -> list[int]:
+    """Return the epoch with the lowest validation loss of each fold that has one."""
+    if not {"epoch", MONITOR} <= set(history):
+        return []
+    folds = history["fold"] if "fold" in history else pd.Series(0, index=history.index)
+    known = history[history[MONITOR].notna()]
+    best = known.groupby(folds.loc[known.index])[MONITOR].idxmin()
+    # A history of folds without the column: which epoch belongs to which is not known.
+    repeated = known["epoch"].duplicated().any() and "fold" not in history
+    return [] if repeated else known.loc[best, "epoch"].astype(int).tolist()
+
+
+def _caption(history: pd.DataFrame, kept: list[int]) -> str:
+    last = int(history["epoch"].max()) + 1 if "epoch" in history else len(history)
+    folds = history["fold"].nunique() if "fold" in history else 1
+    if folds > 1:
+        said = f"{folds} folds, up to {last} epochs; mean of the folds that were still training"
+    else:
+        said = f"{last} epochs"
+    if len(kept) == 1:
+        said += f"; dotted: epoch {kept[0]}, whose validation loss is lowest and which is kept"
+    elif kept:
+        said += f"; kept of each fold: epoch {', '.join(map(str, kept))} (lowest validation loss)"
+    return f"Learning curves: {said}. Losses before weighting; task weights of each epoch."
 
 
 def _panels(columns: list[str]) -> dict[str, dict[str, str]]:
@@ -63,5 +121,4 @@ def _draw_lines(axes: "Axes", epochs: pd.DataFrame, lines: dict[str, str]) -> No
         values = epochs[column].dropna()
         color = split_color(label, place) if label in SPLITS else OKABE_ITO[place % 8]
         marker = "." if len(values) < 2 else ""
-        axes.plot(values.index, values, color=color, label=label, marker=marker)
-    axes.legend(frameon=False, fontsize="small")
+        axes.plot(values.index, values, color=color, label=label, marker=marker, linewidth=1.2)

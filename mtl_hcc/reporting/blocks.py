@@ -14,6 +14,9 @@ FEW_ROWS = 40
 """A longer table is folded."""
 MOST_ROWS = 200
 """Of a longer table the page shows the beginning; the CSV file holds all."""
+CSS_INCH = 96
+ZOOM = 1.3
+"""Figures are made for print, where 7 points can be read; on a screen they are shown larger."""
 LARGE_SVG = 700_000
 """Bytes of an SVG beyond which the page shows the PNG: so many points are not drawn as lines."""
 
@@ -38,13 +41,23 @@ class Points:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image file: its content in the page, and links to the files beside it."""
+    """An image file: its content in the page, and links to the files beside it.
+
+    Attributes:
+        title: Heading, may be empty.
+        caption: Also the text for readers who cannot see it.
+        source: The picture itself, as a data URI.
+        links: Name to file.
+        reading: How to read it.
+        width: In CSS pixels, if the page has room; 0 for the picture's own.
+    """
 
     title: str
     caption: str
     source: str
     links: Mapping[str, str] = field(default_factory=dict)
     reading: str = ""
+    width: int = 0
     kind: str = "picture"
 
 
@@ -88,6 +101,7 @@ def figure_block(figure: FigureFiles) -> Block:
         title=title,
         caption=figure.caption or title,
         source=data_uri(content, kind),
+        width=round(ZOOM * figure.width_inches * CSS_INCH),
         links={
             "SVG": f"figures/{figure.name}.svg",
             "PNG (300 dpi)": f"figures/{figure.name}.png",
@@ -96,27 +110,33 @@ def figure_block(figure: FigureFiles) -> Block:
     )
 
 
-def table_block(table: TableFile, *, folded: bool = False) -> Block:
+def table_block(table: TableFile, *, folded: bool = False, beside_figure: bool = False) -> Block:
     """Return a table as a block, or the reason why it could not be made.
 
     Columns whose name begins with a capital are for print; the others hold numbers behind them and
     stand in the CSV file only, unless there is no column for print.
+
+    Args:
+        table: The table.
+        folded: Whether the reader has to open it, however short it is.
+        beside_figure: Whether it follows the figure of the same name.
     """
-    title = title_of(table.name)
+    title = title_of(table.name) + (": the numbers" if beside_figure else "")
     if table.table is None:
         return Note(f"{title}: not made, because {table.reason}", missing=True)
     everything = table.table
     if everything.empty:
         return Note(f"{title}: {table.caption or 'nothing to show'}", missing=True)
     printed = [name for name in everything if str(name)[:1].isupper()]
-    shown = everything[printed or list(everything)].head(MOST_ROWS)
+    shown = everything[everything.columns if table.whole else printed or everything.columns]
+    shown = shown.head(MOST_ROWS)
     hidden = f"The first {MOST_ROWS} of {len(everything)} rows; the CSV file holds all."
     return Table(
         title=title,
         caption=table.caption,
         header=[str(name) for name in shown],
         rows=[[cell(value) for value in row] for row in shown.itertuples(index=False)],
-        numbers=[_is_number(shown[name]) for name in shown],
+        numbers=[_is_number(shown.iloc[:, place]) for place in range(shown.shape[1])],
         link=f"tables/{table.name}.csv",
         total=len(everything),
         folded=folded or len(everything) > FEW_ROWS,

@@ -97,7 +97,8 @@ def _exhibits(
         if not figure.absent or not study.missing:
             shown.append(figure_block(figure))
         if name in made:
-            shown.append(table_block(made.pop(name), folded=name in FOLDED))
+            numbers = table_block(made.pop(name), folded=name in FOLDED, beside_figure=True)
+            shown.append(numbers)
     shown += [
         table_block(table, folded=name in FOLDED)
         for name, table in made.items()
@@ -107,7 +108,7 @@ def _exhibits(
 
 
 def _file(name: str, table: pd.DataFrame) -> TableFile:
-    return TableFile(name, str(table.attrs.get("caption", "")), table)
+    return TableFile(name, str(table.attrs.get("caption", "")), table, whole=True)
 
 
 def _checklist(file: TableFile) -> Answers:

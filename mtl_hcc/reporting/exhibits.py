@@ -30,6 +30,7 @@ class FigureFiles:
         caption: n, events, and what was fitted where.
         svg: The file's content; empty when the figure could not be drawn.
         png: Likewise.
+        width_inches: In print.
         reason: Why it could not be drawn, in one sentence.
         absent: Whether the reason is that a table that it needs is not there.
     """
@@ -38,19 +39,30 @@ class FigureFiles:
     caption: str = ""
     svg: bytes = b""
     png: bytes = b""
+    width_inches: float = 7.1
     reason: str = ""
     absent: bool = False
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """One table of the report; without a ``table`` the ``reason`` says why."""
+    """One table of the report.
+
+    Attributes:
+        name: As in ``TABLES``; the file is called so.
+        caption: n, events, and what was fitted where.
+        table: As made; ``None`` when it could not be made.
+        reason: Why it could not be made.
+        absent: Whether the reason is that a table that it needs is not there.
+        whole: Whether the page shows all columns, also those whose names begin with a small letter.
+    """
 
     name: str
     caption: str = ""
     table: pd.DataFrame | None = None
     reason: str = ""
     absent: bool = False
+    whole: bool = False
 
 
 def needed(make: Callable[..., Any]) -> list[str]:
@@ -86,7 +98,8 @@ def draw(
     figure = attempt(name, make, sources)
     if isinstance(figure, str):
         return FigureFiles(name, reason=figure, absent=arguments(make, sources) is None)
-    return FigureFiles(name, caption_of(figure), _svg(figure, name), _png(figure))
+    content = _svg(figure, name), _png(figure)
+    return FigureFiles(name, caption_of(figure), *content, figure.get_figwidth())
 
 
 def tabulate(

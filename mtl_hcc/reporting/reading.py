@@ -61,8 +61,8 @@ def title_of(name: str) -> str:
     """Return a registered name as a heading.
 
     Example:
-        >>> title_of("kaplan_meier"), title_of("roc_at_horizons"), title_of("table_one_by_mvi")
-        ('Kaplan-Meier curves', 'ROC at horizons', 'Table one by MVI')
+        >>> title_of("kaplan_meier"), title_of("brier_over_time"), title_of("table_one_by_mvi")
+        ('Kaplan-Meier curves of the risk groups', 'Brier over time', 'Table 1 by MVI')
     """
     if name in TITLES:
         return TITLES[name]
@@ -72,9 +72,26 @@ def title_of(name: str) -> str:
 
 
 TITLES = {
-    "kaplan_meier": "Kaplan-Meier curves",
+    "kaplan_meier": "Kaplan-Meier curves of the risk groups",
     "roc": "ROC curves",
-    "cohort_flow": "Cohort flow",
+    "roc_at_horizons": "ROC curves at horizons",
+    "precision_recall": "Precision and recall",
+    "confusion_matrix": "Confusion matrices",
+    "decision_curve": "Decision curves",
+    "forest_regression": "Regression at a glance",
+    "forest_by_center": "Results by center at a glance",
+    "hazard_ratios": "High against low risk",
+    "survival_summary": "Follow-up and survival",
+    "against_baselines": "Beside clinical baselines",
+    "calibration_groups": "Calibration by groups of predicted risk",
+    "nomogram_os": "Nomogram of OS",
+    "nomogram_mvi": "Nomogram of MVI",
+    "table_one_by_center": "Table 1 by center",
+    "table_one_by_mvi": "Table 1 by MVI",
+    "regions": "Where the map lies",
+    "occlusion": "What the network cannot do without",
+    "settings": "Settings",
+    "versions": "Versions",
 }
 CAPITALS = {
     "roc": "ROC", "mvi": "MVI", "os": "OS", "rfs": "RFS", "auc": "AUC", "tripod": "TRIPOD",

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from mtl_hcc.figures import FIGURES
+from mtl_hcc.figures.canvas import caption_of
 from mtl_hcc.figures.learning_curves import learning_curves
 
 
@@ -27,6 +28,7 @@ def drawn(figure):
         axes.get_title(): {
             line.get_label(): (list(line.get_xdata()), list(line.get_ydata()))
             for line in axes.lines
+            if not line.get_label().startswith("_")
         }
         for axes in figure.axes
     }
@@ -46,6 +48,23 @@ def test_the_epochs_of_several_folds_are_averaged(history):
     other = history.assign(**{"train/loss": [6.0, 5.0, 4.0]})
     panels = drawn(learning_curves(pd.concat([history, other])))
     assert panels["Loss"]["train"] == ([0, 1, 2], [5.0, 4.0, 3.0])
+
+
+def test_the_kept_epoch_has_the_lowest_validation_loss_and_stands_in_the_caption(history):
+    figure = learning_curves(history.assign(**{"validation/loss": [4.0, 2.0, 3.0]}))
+    assert "3 epochs; dotted: epoch 1, " in caption_of(figure)
+    dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert [line.get_xdata()[0] for line in dotted] == [1]
+
+
+def test_each_fold_keeps_an_epoch_of_its_own(history):
+    folds = [
+        history.assign(**{"fold": fold, "validation/loss": losses})
+        for fold, losses in enumerate([[4.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    ]
+    figure = learning_curves(pd.concat(folds, ignore_index=True))
+    assert "2 folds, up to 3 epochs" in caption_of(figure)
+    assert "kept of each fold: epoch 1, 0" in caption_of(figure)
 
 
 def test_an_empty_history_gives_a_figure_that_says_so():
