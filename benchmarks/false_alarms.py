@@ -6,7 +6,7 @@ The phantom without images: 200 cohorts are drawn for each size, and the truth i
   large cohort), and the calibration slope must be 1, both inside their intervals 95 times of 100.
 - With outcomes shuffled among the patients nothing is left to find: the mean of the C-index and of
   the AUC must be 0.5, and at most 5% of the intervals may leave out the null value, or of the tests
-  give p < 0.05, but for chance: 17 of 200 is the 99th percentile of binomial(200, 0.05).
+  give p < 0.05, but for chance: if 5% is right, one table in a hundred shows a bold number.
 
 Command: ``python benchmarks/false_alarms.py [--repetitions 200] [--workers 2]``; some minutes.
 Result: ``benchmarks/results/false_alarms.md``.
@@ -143,6 +143,7 @@ def report(records: pd.DataFrame, truth: dict[tuple[str, str, float], float] | N
         truth: Of the metrics of discrimination; ``None`` = the null value.
     """
     lines = []
+    chance = 0.01 / len(records.groupby(["n", "task", "metric", "horizon"], dropna=False))
     records = records.assign(horizon=records["horizon"].fillna(0.0))
     for (task, name, days), rows in records.groupby(["task", "metric", "horizon"], sort=False):
         cells = [str(task).upper(), f"{name}{f', {days:.0f} days' if days else ''}"]
@@ -153,15 +154,15 @@ def report(records: pd.DataFrame, truth: dict[tuple[str, str, float], float] | N
             continue
         cells.append("" if np.isnan(expected) else f"{expected:.3f}")
         for number in SIZES:
-            cells += _cells(rows[rows["n"] == number], expected)
+            cells += _cells(rows[rows["n"] == number], expected, chance)
         lines.append("| " + " | ".join(cells) + " |")
     sizes = "".join(f" mean, n = {number} | missed of |" for number in SIZES)
     rule = "|---|---|---:|" + "---:|---:|" * len(SIZES)
     return f"| task | metric | truth |{sizes}\n{rule}\n" + "\n".join(lines) + "\n"
 
 
-def _cells(rows: pd.DataFrame, expected: float) -> list[str]:
-    """Return the mean, and how often the truth was missed (bold: too often to be chance)."""
+def _cells(rows: pd.DataFrame, expected: float, chance: float) -> list[str]:
+    """Return the mean, and how often the truth was missed (bold: less probable than chance)."""
     if rows["p"].notna().any():
         missed, mean = rows["p"].dropna() < 0.05, ""
     else:
@@ -171,7 +172,7 @@ def _cells(rows: pd.DataFrame, expected: float) -> list[str]:
         mean = f"{np.exp(np.log(values).mean()) if expected == 1 else values.mean():.3f}"
     if len(missed) == 0:
         return ["", ""]
-    allowed = int(binom.ppf(0.99, len(missed), 0.05))
+    allowed = int(binom.ppf(1 - chance, len(missed), 0.05))
     text = f"{missed.sum()} of {len(missed)}"
     return [mean, f"**{text}**" if missed.sum() > allowed else text]
 
@@ -193,16 +194,17 @@ def main() -> None:
         named = "shuffled outcomes" if shuffled else "true outcomes"
         records = [record for of_one in track(done, named, len(jobs)) for record in of_one]
         found[shuffled] = pd.DataFrame(records).reindex(columns=COLUMNS)
-    allowed = int(binom.ppf(0.99, asked.repetitions, 0.05))
     text = [
         "# Do the statistics find what is there, and no more?\n",
         "Command: `python benchmarks/false_alarms.py`\n",
         f"{asked.repetitions} phantom cohorts of each size, predicted by the truth itself; "
         "intervals as in `metrics.csv` (1,000 resamples).",
-        f"Bold: missed more often than {allowed} of {asked.repetitions}, the 99th percentile if 5% "
-        "is right.\n",
+        "Bold: too often for 5%; if 5% is right, one table in a hundred shows a bold number.\n",
         "## True outcomes: is the truth inside the interval?\n",
-        f"The truth of C-index and AUC is their value in {CEILING_PATIENTS:,} patients.\n",
+        f"The truth of C-index and AUC is their value in {CEILING_PATIENTS:,} patients. Percentile",
+        "intervals of an AUC near 1, or of a slope, are too narrow when they rest on few events:",
+        "of 80 patients about 10 die within a year, and 18 die or recur. `metrics.csv` says so at",
+        "AUCs with fewer than 20.\n",
         report(found[False], ceiling()),
         "## Shuffled outcomes: false alarms\n",
         "Missed: the interval leaves out the null value, or p < 0.05. The mean of hazard ratios "

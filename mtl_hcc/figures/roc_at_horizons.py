@@ -1,5 +1,6 @@
 """Who has the event by 1, 2 and 3 years? Cumulative/dynamic ROC curves of the survival tasks."""
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,11 @@ from mtl_hcc.figures.canvas import (
     note,
     plain_axes,
 )
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
+from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.statistic import FloatArray, point_value
-from mtl_hcc.metrics.survival.auc_at_horizon import auc_at_horizon_statistic, cases_and_controls
+from mtl_hcc.metrics.statistic import FloatArray
+from mtl_hcc.metrics.survival.auc_at_horizon import cases_and_controls
 from mtl_hcc.metrics.survival.censoring import CensoringWeights
-from mtl_hcc.metrics.survival.horizons import task_horizons
 from mtl_hcc.metrics.task_metric import TaskRows
 from mtl_hcc.metrics.thresholds import TRAIN
 
@@ -32,16 +32,17 @@ STYLES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."))
 """Color and line of the first, second and third horizon."""
 OTHER_LINES = ("-", ":", "--", "-.")
 """Gray lines of the other models, in their order."""
+POINTS = 1000
 SMALL = 7
 CAPTION = (
     "Cumulative/dynamic ROC curves by horizon: patients with the event by then against those "
     "event-free beyond it, weighted by the inverse probability of being censored, which comes from "
     "the train rows of the same fold where there are any. Strong lines: {first}, with the AUC and "
-    "its 95% interval (percentile bootstrap of patients){others}. {folds}{panels}"
+    "its 95% interval, as in metrics.csv{others}. {folds}{panels}"
 )
 
 
-def roc_at_horizons(predictions: pd.DataFrame) -> "Figure":
+def roc_at_horizons(predictions: pd.DataFrame, metrics: pd.DataFrame) -> "Figure":
     """Draw a row per survival task and a column per split, a curve per horizon (at most three).
 
     The first model is drawn strongly, with its AUC and interval in the legend, all others in thin
@@ -50,6 +51,7 @@ def roc_at_horizons(predictions: pd.DataFrame) -> "Figure":
 
     Args:
         predictions: Table of predictions: ``model, task, split, fold, risk, time_days, event``.
+        metrics: ``metrics.csv`` of the same predictions, for the AUCs and their intervals.
     """
     table = check_predictions(predictions)
     names = list(table["model"].drop_duplicates())
@@ -62,6 +64,8 @@ def roc_at_horizons(predictions: pd.DataFrame) -> "Figure":
     splits = in_split_order(list(table["split"].unique()))
     figure = empty_figure(max(3.6, 2.37 * len(splits)), 2.55 * len(tasks) + 0.2)
     grid = figure.subplots(len(tasks), len(splits), squeeze=False)
+    aucs = metrics[(metrics["metric"] == "auc_td") & (metrics["center"] == ALL_CENTERS)]
+    aucs = aucs.dropna(subset=["value"])
     panels = []
     for task, row in zip(tasks, grid, strict=True):
         for split, axes in zip(splits, row, strict=True):
@@ -69,7 +73,8 @@ def roc_at_horizons(predictions: pd.DataFrame) -> "Figure":
                 name: _sample(table[(table["model"] == name) & (table["task"] == task)], split)
                 for name in names
             }
-            panels.append(_draw_panel(axes, f"{task.upper()}, {split}", samples))
+            found = aucs[(aucs["task"] == task) & (aucs["split"] == split)]
+            panels.append(_draw_panel(axes, f"{task.upper()}, {split}", samples, found))
         row[0].set_ylabel("Sensitivity", fontsize=SMALL + 1)
     for axes in grid[-1]:
         axes.set_xlabel("1 - specificity", fontsize=SMALL + 1)
@@ -98,7 +103,7 @@ def roc_points_at_horizon(sample: TaskRows, days: float) -> tuple[FloatArray, Fl
             rates = [_rates(risk[inside], by[inside]) for by in (1.0 * control, cases)]
             curves.append((pairs, rates[0], rates[1]))
     if len(curves) == 1:
-        return curves[0][1], curves[0][2]
+        return curves[0][1:]
     steps = np.unique(np.concatenate([false_alarms for _, false_alarms, _ in curves]))
     grid = np.sort(np.concatenate([steps - 1e-9, steps + 1e-9]))  # both sides of each rise
     shares = np.array([pairs for pairs, _, _ in curves]) / sum(pairs for pairs, _, _ in curves)
@@ -128,46 +133,55 @@ def _sample(rows: pd.DataFrame, split: str) -> TaskRows:
     )
 
 
-def _draw_panel(axes: "Axes", title: str, samples: dict[str, TaskRows]) -> str:
-    """Draw the curves of one task and split; return what the caption says of the panel."""
+def _draw_panel(axes: "Axes", title: str, samples: dict[str, TaskRows], aucs: pd.DataFrame) -> str:
+    """Draw the curves of one task and split; return what the caption says of the panel.
+
+    Args:
+        axes: To draw on.
+        title: Of the panel.
+        samples: Model to its rows, the first model first.
+        aucs: Rows of ``metrics.csv`` of this task and split that have a value.
+    """
     plain_axes(axes).set_aspect("equal")
     axes.set_title(title, fontsize=SMALL + 1)
     axes.tick_params(labelsize=SMALL)
     axes.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     axes.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
-    (_, first), *others = samples.items()
+    (name, first), *others = samples.items()
     if first.rows.empty:
         note(axes, "no patient with\na known outcome")
         return f"{title}: no patient"
-    horizons = [days for days, reason in task_horizons(first).items() if not reason]
-    for days, (color, line) in zip(horizons, STYLES, strict=False):
-        style: dict[str, Any] = {"color": color, "linestyle": line}
-        text = _auc_in_words(first, days)
-        if text is None:
-            axes.plot([], [], label=f"{in_years(days)}: no pairs", **style)
-            continue
-        points = roc_points_at_horizon(first, days)
-        axes.plot(*points, linewidth=1.6, label=f"{in_years(days)}: {text}", **style)
-    if horizons and others:
-        _draw_others(axes, [sample for _, sample in others], _middle(horizons))
-    if horizons:
-        axes.legend(loc="lower right", fontsize=SMALL, handlelength=1.8, borderaxespad=0.1)
-    else:
+    drawn = aucs[aucs["model"] == name].sort_values("horizon_days")[: len(STYLES)]
+    for row, (color, line) in zip(drawn.to_dict("records"), STYLES, strict=False):
+        text = f"{in_years(row['horizon_days'])}: {_in_words(row)}"
+        points = _thinned(roc_points_at_horizon(first, row["horizon_days"]))
+        axes.plot(*points, linewidth=1.6, color=color, linestyle=line, label=text)
+    if drawn.empty:
         note(axes, "no horizon inside\nthe follow-up")
+    else:
+        axes.legend(loc="lower right", fontsize=SMALL, handlelength=1.8, borderaxespad=0.1)
+        days = drawn["horizon_days"].iloc[len(drawn) // 2]
+        known = set(aucs.loc[aucs["horizon_days"] == days, "model"])
+        for place, (other, sample) in enumerate(others):
+            if other in known:
+                points = _thinned(roc_points_at_horizon(sample, days))
+                axes.plot(*points, zorder=1, **_other_style(place))
     patients = first.rows.drop_duplicates("patient_id")
     return f"{title}: {len(patients)} patients, {patients['event'].sum():.0f} events"
 
 
-def _middle(horizons: list[int]) -> int:
-    drawn = horizons[: len(STYLES)]
-    return drawn[len(drawn) // 2]
+def _in_words(row: "dict[Hashable, Any]") -> str:
+    """Return the AUC and its interval."""
+    text = f"{row['value']:.2f}"
+    if np.isfinite(row["ci_low"]):
+        text += f" ({row['ci_low']:.2f}-{row['ci_high']:.2f})"
+    return text
 
 
-def _draw_others(axes: "Axes", samples: list[TaskRows], days: int) -> None:
-    for place, sample in enumerate(samples):
-        usable = not sample.rows.empty and task_horizons(sample).get(days) == ""
-        if usable and _auc(sample, days) is not None:
-            axes.plot(*roc_points_at_horizon(sample, days), zorder=1, **_other_style(place))
+def _thinned(points: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Return at most a thousand points of a curve, more than a printed page can show."""
+    kept = np.unique(np.linspace(0, len(points[0]) - 1, POINTS).round().astype(int))
+    return points[0][kept], points[1][kept]
 
 
 def _other_style(place: int) -> dict[str, Any]:
@@ -186,28 +200,12 @@ def _name_others(figure: "Figure", names: list[str]) -> None:
         )
 
 
-def _auc(sample: TaskRows, days: int) -> float | None:
-    statistic = auc_at_horizon_statistic(sample, CensoringWeights(sample), days)
-    value = point_value(statistic, len(sample.rows))
-    return value if np.isfinite(value) else None
-
-
-def _auc_in_words(sample: TaskRows, days: int) -> str | None:
-    """Return the AUC and its interval, ``None`` without cases or controls."""
-    value = _auc(sample, days)
-    if value is None:
-        return None
-    statistic = auc_at_horizon_statistic(sample, CensoringWeights(sample), days)
-    low, high = percentile_interval(statistic(resample_counts(sample.rows["patient_id"])))
-    return f"{value:.2f}" + (f" ({low:.2f}-{high:.2f})" if np.isfinite(low) else "")
-
-
-def in_years(days: int) -> str:
+def in_years(days: float) -> str:
     """Return whole years where the days are some, else days."""
     years = days / 365
     if years == int(years):
         return f"{int(years)} year" + ("s" if years > 1 else "")
-    return f"{days} days"
+    return f"{days:g} days"
 
 
 def _caption(names: list[str], table: pd.DataFrame, panels: list[str]) -> str:

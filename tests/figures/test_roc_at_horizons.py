@@ -12,10 +12,14 @@ from mtl_hcc.metrics.survival.censoring import CensoringWeights
 from mtl_hcc.metrics.task_metric import TaskRows
 
 
+def draw(predictions):
+    return roc_at_horizons(predictions, evaluate_predictions(predictions, bootstraps=50))
+
+
 def test_the_curves_have_the_area_and_the_legend_the_interval_of_the_metrics(predictions):
-    figure = roc_at_horizons(predictions)
+    metrics = evaluate_predictions(predictions, bootstraps=100)
+    figure = roc_at_horizons(predictions, metrics)
     assert [axes.get_title() for axes in figure.axes] == ["OS, train", "OS, external"]
-    metrics = evaluate_predictions(predictions[predictions["task"] == "os"])
     metrics = metrics[(metrics["metric"] == "auc_td") & (metrics["split"] == "external")]
     axes = figure.axes[1]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -39,7 +43,7 @@ def test_several_folds_give_a_curve_whose_area_is_the_auc_within_folds(predictio
 
 def test_other_models_are_gray_and_named(predictions):
     models = [predictions.assign(model=name) for name in ("network", "tumor size")]
-    figure = roc_at_horizons(pd.concat(models))
+    figure = draw(pd.concat(models))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["tumor size"]
     assert "gray lines, at the middle horizon: tumor size" in caption_of(figure)
     assert len(figure.axes[0].lines) == 1 + 3 + 1
@@ -48,11 +52,11 @@ def test_other_models_are_gray_and_named(predictions):
 def test_panels_without_a_curve_say_why(predictions):
     nobody = predictions["split"] == "external"
     predictions.loc[nobody, "time_days"] = np.nan
-    figure = roc_at_horizons(predictions)
+    figure = draw(predictions)
     assert "no patient" in figure.axes[1].texts[0].get_text()
-    short = roc_at_horizons(predictions.assign(time_days=predictions["time_days"] / 100))
+    short = draw(predictions.assign(time_days=predictions["time_days"] / 100))
     assert "no horizon" in short.axes[0].texts[0].get_text()
-    figure = roc_at_horizons(pd.DataFrame(predictions[predictions["task"] == "mvi"]))
+    figure = draw(pd.DataFrame(predictions[predictions["task"] == "mvi"]))
     assert "no survival task" in figure.axes[0].texts[0].get_text()
 
 

@@ -2,7 +2,10 @@
 
 import pandas as pd
 
-from mtl_hcc.metrics.survival.auc_at_horizon import auc_at_horizon_statistic
+from mtl_hcc.metrics.survival.auc_at_horizon import (
+    auc_at_horizon_statistic,
+    cases_and_controls,
+)
 from mtl_hcc.metrics.survival.censoring import CensoringWeights
 from mtl_hcc.metrics.survival.concordance import concordance_statistic, why_not_concordance
 from mtl_hcc.metrics.survival.horizons import last_follow_up, task_horizons
@@ -13,6 +16,9 @@ DISCRIMINATION = ("concordance_harrell", "concordance_uno", "auc_td")
 """Names in the order of ``metrics.csv``."""
 LIBRARY_UP_TO = 2_000
 """Patients up to which scikit-survival's own C-index is taken; it looks at every pair."""
+FEW_CASES = 20
+"""Cases below which the percentile interval of an AUC near 0.85 misses the truth too often (it then
+lies below): in about 10% of cohorts with 10 to 19 cases, in 16% with fewer."""
 
 
 def discrimination_metrics(sample: TaskRows) -> list[TaskMetric]:
@@ -41,12 +47,21 @@ def _auc_at_horizons(sample: TaskRows, censoring: CensoringWeights) -> list[Task
     for days, reason in task_horizons(sample).items():
         statistic = no_value if reason else auc_at_horizon_statistic(sample, censoring, days)
         reason = reason or f"nobody has the event by day {days}, or nobody is event-free beyond it"
-        notes = ("cumulative/dynamic", censoring.note, *fold_notes(rows))
+        notes = ("cumulative/dynamic", *_few_cases(rows, days), censoring.note, *fold_notes(rows))
         metrics.append(TaskMetric("auc_td", statistic, reason, notes, horizon_days=days))
     if not metrics:
         reason = f"the follow-up ends on day {last_follow_up(sample):g}, before the first horizon"
         metrics.append(TaskMetric("auc_td", no_value, reason))
     return metrics
+
+
+def _few_cases(rows: pd.DataFrame, days: float) -> tuple[str, ...]:
+    """Return a warning when an interval rests on few cases."""
+    case, _ = cases_and_controls(rows, days)
+    number = rows.loc[case, "patient_id"].nunique()
+    if number >= FEW_CASES:
+        return ()
+    return (f"only {number} patients with the event by then, so the interval is too narrow",)
 
 
 def concordance_sksurv(rows: pd.DataFrame) -> float | None:

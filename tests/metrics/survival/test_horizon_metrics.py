@@ -194,6 +194,16 @@ def test_missing_probabilities_of_some_patients_are_said():
     assert "days 365, 1095" in found["integrated_brier", None].notes[0]
 
 
+def test_an_interval_that_rests_on_few_cases_says_so():
+    rows = drawn_cohort(40, 11)
+    found = metrics_of(rows)
+    by_then = ((rows["time_days"] <= 365) & (rows["event"] == 1)).sum()
+    assert by_then < 20
+    assert f"only {by_then} patients" in found["auc_td", 365].notes[1]
+    many = metrics_of(drawn_cohort(200, 11))
+    assert not any("only" in note for note in many["auc_td", 365].notes)
+
+
 def test_without_events_nothing_has_a_value_and_each_has_a_reason():
     rows = drawn_cohort(20, 10).assign(event=0.0)
     for (name, _), metric in metrics_of(rows).items():
