@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_hcc.metrics.bootstrap import LEVEL
-from mtl_hcc.metrics.statistic import Counts, FloatArray, NotComputableError, Statistic
+from mtl_hcc.metrics.statistic import Counts, FloatArray, NotComputableError, Statistic, in_blocks
 
 KappaWeights = Literal["none", "linear", "quadratic"]
 WHY_NOT = "all readings name one class"
@@ -165,4 +165,4 @@ def fleiss_kappa_statistic(ratings: npt.ArrayLike, *, classes: int) -> Statistic
             )
         return values
 
-    return kappa
+    return in_blocks(kappa, len(named))

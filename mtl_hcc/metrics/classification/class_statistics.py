@@ -188,11 +188,12 @@ def youden_threshold(label: npt.ArrayLike, probability: npt.ArrayLike) -> float:
 
 
 def _ratio(numerator: FloatArray, denominator: FloatArray) -> Statistic:
-    """Ratio of two sums over patients, NaN where the denominator is empty."""
-    parts = np.stack([numerator, denominator], axis=1)
+    """Ratio of two sums of whole numbers over patients, NaN where the denominator is empty."""
+    # float32 holds whole numbers up to 16 million exactly.
+    parts = np.stack([numerator, denominator], axis=1).astype(np.float32)
 
     def ratio(counts: Counts) -> FloatArray:
-        sums = counts.astype(np.float64) @ parts
+        sums = (counts @ parts).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             values: FloatArray = sums[:, 0] / sums[:, 1]
         return values

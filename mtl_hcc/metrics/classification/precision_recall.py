@@ -10,13 +10,12 @@ from mtl_hcc.metrics.statistic import (
     FloatArray,
     NotComputableError,
     Statistic,
+    in_blocks,
     point_value,
 )
 
 Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]
 """Of a stratum: its rows from high to low score, whether positive, where tied scores end."""
-CELLS_AT_ONCE = 4_000_000
-"""Bounds the memory: counts (resample, row) that are summed up in one block."""
 ONE_CLASS = "no positive patient among the labels"
 
 
@@ -91,15 +90,10 @@ def average_precision_statistic(
         last = np.flatnonzero(np.append(np.diff(scores[rows]) != 0, True))  # ends of tied scores
         parts.append((rows, labels[rows].astype(np.float32), last))
 
-    def statistic(counts: Counts) -> FloatArray:
-        step = max(1, CELLS_AT_ONCE // max(1, counts.shape[1]))
-        blocks = [counts[start : start + step] for start in range(0, len(counts), step)]
-        return np.concatenate([_of_block(block, parts) for block in blocks] or [np.empty(0)])
-
-    return statistic
+    return in_blocks(lambda counts: _of_parts(counts, parts), len(labels))
 
 
-def _of_block(counts: Counts, parts: Sequence[Part]) -> FloatArray:
+def _of_parts(counts: Counts, parts: Sequence[Part]) -> FloatArray:
     """Average precision of some resamples: (resample,)."""
     total, positives = np.zeros(len(counts)), np.zeros(len(counts))
     for rows, positive, last in parts:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtl_hcc.metrics.statistic import Counts, FloatArray, Statistic
+from mtl_hcc.metrics.statistic import Counts, FloatArray, Statistic, in_blocks
 from mtl_hcc.metrics.task_metric import TaskMetric, no_value
 
 ONE_CLASS = "only one class among the labels"
@@ -82,4 +82,4 @@ def _mean_difference(label: npt.ArrayLike, change: FloatArray) -> Statistic:
             values: FloatArray = sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
         return values
 
-    return difference
+    return in_blocks(difference, len(sides))
