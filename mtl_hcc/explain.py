@@ -14,7 +14,7 @@ from mtl_hcc.entry_point import report_errors
 from mtl_hcc.errors import CohortError
 from mtl_hcc.explanation.activation_map import Method
 from mtl_hcc.explanation.explain_cohort import explain_cohort, settings_text, write_tables
-from mtl_hcc.explanation.plan import make_plan
+from mtl_hcc.explanation.plan import make_plan, pools_by_region
 
 DESCRIPTION = """Show where a trained network looks, and what it cannot do without.
 
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plan = make_plan(settings, module, values)
     patients = len(plan.dataset)
     print(f"{patients} patients; maps of {plan.layer.describe(plan.grid)}")
+    if settings.method == "gradcam" and pools_by_region(module):
+        print("The backbone pools by region: --method hirescam keeps the regions apart.")
     if not plan.sources:
         print("The cohort's images are not here: no maps on the patients' own grids.")
     records, left_out = explain_cohort(plan)

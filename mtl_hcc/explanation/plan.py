@@ -34,7 +34,7 @@ class Plan:
         trained: Its network and the layer whose maps are taken.
         random: The same with random weights, for the sanity test.
         layers: All that could be chosen.
-        grid: A prepared patient's grid; all have the same size and spacing.
+        grid: Size and spacing of all prepared patients' grids.
         settings: How.
         dataset: The patients.
         store: Their prepared images.
@@ -90,7 +90,12 @@ def make_plan(settings: Namespace, module: MultiTaskModule, values: dict[str, An
     if module.network.image is None or datamodule.preparation is None or not len(store):
         raise ConfigError("there is nobody with images", where=str(datamodule.store_root))
     dataset = _dataset(datamodule, store, settings)
-    grid = store.load(str(store.manifest["patient_id"].iloc[0])).geometry
+    recipe = datamodule.preparation
+    grid = Grid.around(
+        (0.0, 0.0, 0.0),
+        field_of_view_mm=recipe.field_of_view_mm,
+        spacing_mm=recipe.spacing_mm,
+    )
     layers = map_layers(module.network.image, grid.shape)
     layer = choose_layer(layers, grid, settings.layer)
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -110,12 +115,18 @@ def make_plan(settings: Namespace, module: MultiTaskModule, values: dict[str, An
         ),
         dataset=dataset,
         store=store,
-        preparation=datamodule.preparation,
+        preparation=recipe,
         sources=_sources(datamodule),
         output=output,
         overlays=not settings.no_overlays,
         device=device,
     )
+
+
+def pools_by_region(module: MultiTaskModule) -> bool:
+    """Return whether features are pooled by region, which Grad-CAM cannot tell apart."""
+    image = module.network.image
+    return image is not None and bool(getattr(image.backbone, "pooled_regions", ()))
 
 
 def default_output(checkpoint: Path) -> Path:
