@@ -42,6 +42,19 @@ def test_two_files_give_metrics_comparisons_and_a_table(predictions, tmp_path, c
     printed = capsys.readouterr().out
     for text in ("OS C-index", "MVI AUC", str(out / "metrics.csv"), str(out / "comparisons.csv")):
         assert text in printed
+    found = comparisons[(comparisons["split"] == "external") & (comparisons["metric"] == "auc")]
+    assert "first minus ..." in printed
+    assert f"{found['difference'].iloc[0]:+.3f}" in printed
+
+
+def test_splits_and_centers_are_compared_when_asked_for(predictions, tmp_path, capsys):
+    arguments = ["--predictions", predictions[0], "--output", str(tmp_path), "--bootstraps", "20"]
+    assert main([*arguments, "--between", "split"]) == 0
+    groups = pd.read_csv(tmp_path / "group_comparisons.csv")
+    assert set(groups["group_a"] + groups["group_b"]) == {"trainexternal"}
+    assert "group_comparisons.csv" in capsys.readouterr().out
+    assert main([*arguments, "--between", "center"]) == 0
+    assert pd.read_csv(tmp_path / "group_comparisons.csv").empty, "there is one center only"
 
 
 def test_one_file_gives_metrics_and_the_next_command(predictions, tmp_path, capsys):
