@@ -16,6 +16,9 @@ CLIP = 1e-6
 KNOTS = (0.1, 0.5, 0.9)
 """Quantiles of the spline's knots (Harrell, Regression Modeling Strategies, 2nd ed., table 2.3)."""
 
+FEWEST_VALUES = 4
+"""Distinct probabilities that a spline needs; fewer (a model of two groups) leave a line."""
+
 
 def clipped(probability: npt.ArrayLike) -> tuple[FloatArray, tuple[str, ...]]:
     """Return the probabilities away from 0 and 1, and what to say when some were moved."""
@@ -74,7 +77,8 @@ class SplineColumns:
         spread = float(score.std())
         spread = spread if spread > 1e-9 else 1.0
         z = (score - score.mean()) / spread
-        first, middle, last = np.quantile(z, KNOTS)
+        few = len(np.unique(score)) < FEWEST_VALUES
+        first, middle, last = np.zeros(3) if few else np.quantile(z, KNOTS)
         return cls(name, float(score.mean()), spread, (float(first), float(middle), float(last)))
 
     def __call__(self, probability: FloatArray) -> FloatArray:
