@@ -104,6 +104,9 @@ def null_distribution(
     of it lies in the liver and in the field of view are drawn with equal chance; where there are
     few of them, the places where most of it lies in the liver are added.
 
+    What this null cannot tell: the field of view is centered on the tumor, and the stem is given
+    its mask, so maps of random weights may lie there too. The sanity test measures how much.
+
     Args:
         maps: (map, depth, height, width).
         zones: Of the same phase.
