@@ -1,5 +1,6 @@
 """The documents promise nothing that the code does not keep."""
 
+import importlib
 import re
 import shlex
 import tomllib
@@ -11,6 +12,7 @@ import yaml
 
 from mtl_hcc import __version__, cohorts
 from mtl_hcc.__main__ import VERBS
+from mtl_hcc.ablation.study import read_study
 from mtl_hcc.cohorts.column_map import CONTRACT_COLUMNS
 from mtl_hcc.config import build_parser, read_config
 from mtl_hcc.errors import ConfigError
@@ -35,22 +37,14 @@ def parse(command):
     """Parse a command as its verb would, and return the settings."""
     _, _, module, *arguments = shlex.split(command)
     verb = module.removeprefix("mtl_hcc.")
-    if verb == "evaluate":
-        from mtl_hcc.evaluate import parser
-
-        return vars(parser().parse_args(arguments))
-    if verb == "report":
-        from mtl_hcc.report import parser
-
-        return vars(parser().parse_args(arguments))
-    if verb == "predict":
-        from mtl_hcc.predict import _parser
-
-        return read_config(_parser(), arguments)
-    if verb == "explain":
-        from mtl_hcc.explain import _parser
-
-        return read_config(_parser(), arguments)
+    main = importlib.import_module(f"mtl_hcc.{verb}")
+    if verb in ("evaluate", "report", "agreement", "dashboard"):
+        return vars(main.parser().parse_args(arguments))
+    if verb in ("predict", "explain"):
+        return read_config(main._parser(), arguments)
+    if verb == "ablate":
+        options, arguments = main.parser().parse_known_args(arguments)
+        assert read_study(options.study).variants
     return read_config(build_parser(""), arguments)
 
 
