@@ -67,13 +67,19 @@ def test_nobody_positive_is_a_reason_not_a_zero():
         precision_recall_points([0, 0], [0.1, 0.2])
 
 
-def test_a_thousand_resamples_of_200_patients_take_less_than_30_ms():
+def test_resamples_are_many_times_faster_than_one_by_one():
     rng = np.random.default_rng(6)
-    statistic = average_precision_statistic(rng.integers(0, 2, 200), rng.random(200))
+    label, probability = rng.integers(0, 2, 200), rng.random(200)
+    statistic = average_precision_statistic(label, probability)
     counts = resample_counts(np.arange(200), bootstraps=1000)
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        statistic(counts)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.03
+
+    def shortest(work) -> float:
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    one = shortest(lambda: sklearn_metrics.average_precision_score(label, probability))
+    assert shortest(lambda: statistic(counts)) < 1000 * one / 10
