@@ -1,9 +1,9 @@
 r"""How well risks order the patients by time: Harrell's and Uno's C-index, quick to resample.
 
 A thousand resamples of 388 patients take milliseconds, of 100,000 patients about ten seconds per
-index on one core: the pairs are sorted once, each resample costs :math:`O(n \log n)`, and only a few
-resamples are worked on at a time. Nothing is sampled but the resamples themselves; their counts take
-4 bytes per patient and resample (0.4 GB).
+index on one core: the pairs are sorted once, each resample costs :math:`O(n \log n)`, and only few
+resamples are worked on at a time. Nothing is sampled but the resamples themselves, and their counts
+take 4 bytes per patient and resample (0.4 GB).
 """
 
 from dataclasses import dataclass
