@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     extra = {"checkpoint": settings.checkpoint, "patients": len(records)}
     write_bytes(plan.output / "explain.yaml", settings_text(plan, extra).encode())
     _print_shares(tables["regions_pooled"])
+    _print_sanity(tables.get("sanity_pooled"))
     for row in left_out.rows:
         print(f"{row['patient_id']} ({row['step']}): {row['reason']}")
     print(f"{len(records)} patients explained, {patients - len(records)} left out: {plan.output}")
@@ -63,6 +64,20 @@ def _print_shares(pooled: pd.DataFrame) -> None:
     for row in near.itertuples():
         place = f"{row.split}, {row.task}, {row.phase}"
         print(f"  {place}: {row.share:.2f} ({row.share_null:.2f}), p = {row.p:.3g}, n = {row.n}")
+
+
+def _print_sanity(pooled: pd.DataFrame | None) -> None:
+    """Print how maps of random weights compare: they may lie at the tumor as well."""
+    if pooled is None:
+        print("A network that has learned nothing may look there too: compare with --sanity.")
+        return
+    print("The same with random weights (one draw: vary --seed), difference, rank correlation:")
+    for row in pooled[pooled["randomized"] == pooled["randomized"].iloc[-1]].itertuples():
+        interval = f"{row.difference:+.2f} ({row.ci_low:+.2f} to {row.ci_high:+.2f})"
+        print(
+            f"  {row.split}, {row.task}, {row.phase}: {row.share_tumor_ring_random:.2f}, "
+            f"{interval}, {row.rank_correlation:.2f}"
+        )
 
 
 def _parser() -> ArgumentParser:
@@ -104,7 +119,11 @@ def _parser() -> ArgumentParser:
     add("--draws", type=int, default=200, help="Random places of the tumor per patient.")
     add("--bootstraps", type=int, default=1000, help="Resamples of the patients.")
     add("--seed", type=int, default=0, help="Of random places, resamples and random weights.")
-    add("--sanity", action="store_true", help="Also compare with maps of random weights.")
+    add(
+        "--sanity",
+        action="store_true",
+        help="Also compare with maps of random weights (sanity.csv).",
+    )
     add("--no_overlays", action="store_true", help="Draw no figures.")
     add("--device", type=str | None, help="cpu or cuda (default: cuda if present).")
     return parser

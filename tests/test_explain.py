@@ -38,6 +38,7 @@ def explained(phantom_run, tmp_path_factory) -> Path:
     assert done.code == 0, done.err
     assert "3 patients; maps of " in done.out
     assert "3 patients explained, 0 left out" in done.out
+    assert "The same with random weights" in done.out
     return out
 
 
@@ -149,6 +150,10 @@ def test_maps_change_when_the_weights_are_random(explained):
     whole = sanity[sanity["randomized"] == "stem"]
     assert whole["rank_correlation"].abs().mean() < 0.6
     assert whole["rank_correlation"].max() < 0.99
+    pooled = table(explained, "sanity_pooled").set_index(["task", "phase", "randomized"])
+    one = whole.query("task == 'os' and phase == 'arterial'")["rank_correlation"]
+    found = pooled.loc[("os", "arterial", "stem"), "rank_correlation"]
+    assert found == pytest.approx(one.mean())
     trained, maps = read_maps(explained / "maps" / "VI-001"), sanity.query("patient_id == 'VI-001'")
     assert len(trained) == len(maps) / 4
 

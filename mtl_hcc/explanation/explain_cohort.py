@@ -28,7 +28,12 @@ from mtl_hcc.explanation.patient_files import (
 )
 from mtl_hcc.explanation.plan import Plan
 from mtl_hcc.explanation.record import VERSION, Record, folder_name, read_record, write_record
-from mtl_hcc.explanation.region_tables import pooled_regions, region_table, sanity_table
+from mtl_hcc.explanation.region_tables import (
+    pooled_regions,
+    pooled_sanity,
+    region_table,
+    sanity_table,
+)
 from mtl_hcc.module import MultiTaskModule
 
 
@@ -87,7 +92,8 @@ def write_tables(
         tables["attention"] = attention
     if plan.settings.sanity:
         tables["sanity"] = sanity_table(records)
-    for name in ("attention", "sanity"):  # of other settings, in the same folder
+        tables["sanity_pooled"] = pooled_sanity(tables["sanity"], bootstraps=bootstraps, seed=seed)
+    for name in ("attention", "sanity", "sanity_pooled"):  # of other settings, in the same folder
         if name not in tables:
             (plan.output / f"{name}.csv").unlink(missing_ok=True)
     for name, table in tables.items():

@@ -7,7 +7,12 @@ from tiny_networks import linear_network, one_patient
 
 from mtl_hcc.explanation.occlusion_tables import occlusion_table, pooled_occlusion
 from mtl_hcc.explanation.record import Record, folder_name, read_record, write_record
-from mtl_hcc.explanation.region_tables import pooled_regions, region_table
+from mtl_hcc.explanation.region_tables import (
+    pooled_regions,
+    pooled_sanity,
+    region_table,
+    sanity_table,
+)
 from mtl_hcc.metrics.survival.concordance import concordance_harrell
 
 DRAWS = 19
@@ -64,6 +69,28 @@ def test_patients_without_a_null_or_with_an_empty_map_do_not_count_there():
     assert (row["n"], row["n_null"]) == (2, 1)
     assert row["share"] == pytest.approx(0.45)
     assert pooled([empty]).loc["tumor", "method"] == "every map is zero everywhere"
+
+
+def test_random_weights_are_compared_patient_by_patient():
+    records = []
+    for number, (trained, random) in enumerate([(0.6, 0.5), (0.4, 0.1), (None, 0.3)]):
+        record = Record(f"P{number}", "external", "VI")
+        row = {"task": "os", "phase": "arterial", "randomized": "stem"}
+        record.sanity = [
+            row
+            | {
+                "rank_correlation": 0.1 * number,
+                "share_tumor_ring": trained,
+                "share_tumor_ring_random": random,
+            }
+        ]
+        records.append(record)
+    (row,) = pooled_sanity(sanity_table(records), bootstraps=300, seed=0).itertuples()
+    assert row.n == 2, "an empty map has no share"
+    assert row.difference == pytest.approx(0.2)
+    assert (row.ci_low, row.ci_high) == pytest.approx((0.1, 0.3))
+    assert row.share_tumor_ring_random == pytest.approx(0.3)
+    assert row.rank_correlation == pytest.approx(0.1)
 
 
 def occlusion_records(network, number: int):
