@@ -1,6 +1,7 @@
 """`python -m mtl_hcc.ablate`: variants of a design on the same folds; what each part is worth."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,9 @@ same command again after a kill: finished runs are kept, unfinished ones go on, 
 settings or data have changed are trained anew. Writes ablation.csv and ablation.md into the run
 folder of the design, and each run into a folder of its own in ablation/ beside them."""
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the flags that `fit` does not have."""
@@ -48,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 @report_errors
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int | None:
     """Run the command line."""
     options, flags = parser().parse_known_args(arguments)
     of_fit = build_parser(DESCRIPTION, prog="python -m mtl_hcc.ablate")
@@ -58,10 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.list:
         print_results(plan_table(chosen))
         console.print(summary(chosen, plan.run, jobs=options.jobs))
-        return
+        return None
     prepare_stores(of_fit, plan.runs[0], chosen)
     console.print(summary(chosen, plan.run, jobs=options.jobs))
-    failed = train_study(chosen, jobs=options.jobs, backend=options.backend, console=console)
+    try:
+        failed = train_study(chosen, jobs=options.jobs, backend=options.backend, console=console)
+    except KeyboardInterrupt:
+        print("Stopped. Give the same command again to go on.", file=sys.stderr)
+        return INTERRUPTED
     write_table(plan, console)
     if failed:
         raise RunError(
@@ -69,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             where=f"{failed[0].run.name}, {failed[0].run.log}",
             remedy="Mend what the log says, and give the command again: the others are kept.",
         )
+    return None
 
 
 def write_table(plan: Plan, console: Console) -> None:

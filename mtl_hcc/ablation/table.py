@@ -38,7 +38,10 @@ def write_ablation(runs: Sequence[PlannedRun], folder: Path, *, bootstraps: int)
     for table, run in zip(tables, runs, strict=True):
         check_same_folds(expected[columns], table[columns], where=f"run {run.name}")
     found = average_over_seeds(
-        pd.concat(tables, ignore_index=True), reference=FULL, bootstraps=bootstraps
+        pd.concat(tables, ignore_index=True),
+        reference=FULL,
+        bootstraps=bootstraps,
+        progress=True,
     )
     write_bytes(folder / TABLE, found.to_csv(index=False).encode())
     printed = ablation(found)

@@ -34,7 +34,7 @@ def ablation(ablation: pd.DataFrame) -> "Figure":
         return describe(figure, "No ablation: no variant was trained beside the full design.")
     tasks, variants = list(rows["task"].unique()), list(rows["variant"].unique())
     figure = empty_figure(7.1, 1.1 + 0.2 * len(variants))
-    panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(tasks), sharex=True, sharey=True, squeeze=False)[0]
     for axes, task in zip(panels, tasks, strict=True):
         _forest(axes, rows[rows["task"] == task], variants)
         _seeds(axes, _of_seeds(ablation, rows[rows["task"] == task]), variants)
@@ -48,7 +48,7 @@ def _forest(axes: "Axes", rows: pd.DataFrame, variants: list[str]) -> None:
     plain_axes(axes).tick_params(labelsize=TEXT_SIZE)
     axes.axvline(0, color=BLACK, linewidth=0.8)
     axes.set_title(outcome_name(str(rows["task"].iloc[0]), str(rows["metric"].iloc[0])), fontsize=9)
-    axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="x", nbins=4)
     for _, row in rows.iterrows():
         height = variants.index(str(row["variant"]))
         low, high = float(row["ci_low"]), float(row["ci_high"])

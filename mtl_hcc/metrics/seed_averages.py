@@ -31,6 +31,7 @@ ABLATION_COLUMNS = [
     "events",
     "method",
 ]
+NUMBERS = ABLATION_COLUMNS[5:14]
 COMPARED: dict[TaskKind, tuple[str, ...]] = {
     "survival": ("concordance_harrell", "concordance_uno", "integrated_brier"),
     "binary": ("auc", "brier", "balanced_accuracy"),
@@ -50,6 +51,7 @@ def average_over_seeds(
     reference: str,
     bootstraps: int = 1000,
     seed: int = 0,
+    progress: bool = False,
 ) -> pd.DataFrame:
     r"""Compare variants with a reference, seed by seed and averaged over seeds.
 
@@ -65,6 +67,7 @@ def average_over_seeds(
         reference: The variant that all others are compared with.
         bootstraps: Resamples of the patients.
         seed: Seed of the resamples.
+        progress: Show a bar.
 
     Returns:
         The columns of ``ablation.csv``: rows of single seeds, then of ``seed`` ``all``, where
@@ -72,35 +75,41 @@ def average_over_seeds(
         ``ci_high`` and ``p`` belong to ``difference``; ``p_holm`` is corrected for the number of
         variants (not for splits, tasks and metrics).
     """
+    from rich.progress import track
+
     named = predictions["variant"] + " " + predictions["seed"].astype(str)
     table = with_threshold(check_predictions(predictions.assign(model=named)), 0.5)
     resamples = Resamples(bootstraps=bootstraps, seed=seed)
-    records: list[dict[str, object]] = []
+    order = [reference, *(name for name in table["variant"].unique() if name != reference)]
     of_train = table[table["split"] == TRAIN]
-    for (split, task), rows in table.groupby(["split", "task"], sort=False):
-        train = of_train[of_train["task"] == task]
-        variants = [reference, *(v for v in rows["variant"].unique() if v != reference)]
-        runs = {
-            variant: {
-                int(number): TaskRows(
-                    _sorted(with_outcome(inside, kind)),
-                    with_outcome(train[train["model"] == inside["model"].iloc[0]], kind),
-                    kind,
-                )
-                for number, inside in rows[rows["variant"] == variant].groupby("seed")
-                for kind in [task_kind(inside)]
-            }
-            for variant in variants
-        }
-        for variant in variants:
-            found = _compare(runs[variant], runs[reference], resamples, variant == reference)
+    records: list[dict[str, object]] = []
+    blocks = list(table.groupby(["split", "task"], sort=False))
+    for (split, task), rows in track(
+        blocks, "Comparing the variants", transient=True, disable=not progress
+    ):
+        runs = _runs(rows, of_train[of_train["task"] == task])
+        for variant in filter(runs.__contains__, order):
+            beside = {} if variant == reference else runs.get(reference, {})
+            found = _compare(runs[variant], beside, resamples)
             records += [{"variant": variant, "split": split, "task": task, **r} for r in found]
     result = pd.DataFrame(records, columns=ABLATION_COLUMNS)
-    numbers = [*ABLATION_COLUMNS[5:14]]
-    result[numbers] = result[numbers].astype(float)
+    result = result.sort_values("variant", key=lambda names: names.map(order.index), kind="stable")
+    result = result.reset_index(drop=True)
+    result[NUMBERS] = result[NUMBERS].astype(float)
     for _, family in result.groupby(FAMILY, dropna=False, sort=False):
         result.loc[family.index, "p_holm"] = holm(family["p"])
     return result.astype({"events": "Int64"})
+
+
+def _runs(rows: pd.DataFrame, train: pd.DataFrame) -> dict[str, dict[int, TaskRows]]:
+    """Return variant and seed to the rows of one split and task."""
+    runs: dict[str, dict[int, TaskRows]] = {}
+    for (variant, number), inside in rows.groupby(["variant", "seed"], sort=False):
+        kind = task_kind(inside)
+        of_run = train[train["model"] == inside["model"].iloc[0]]
+        sample = TaskRows(_sorted(with_outcome(inside, kind)), with_outcome(of_run, kind), kind)
+        runs.setdefault(str(variant), {})[int(str(number))] = sample
+    return runs
 
 
 def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
@@ -111,11 +120,10 @@ def _compare(
     variant: dict[int, TaskRows],
     reference: dict[int, TaskRows],
     resamples: Resamples,
-    is_reference: bool,
 ) -> list[dict[str, object]]:
-    """Return the rows of one variant for one split and task."""
+    """Return the rows of one variant for one split and task; no difference without reference."""
     seeds = sorted(variant)
-    both = [number for number in seeds if number in reference and not is_reference]
+    both = [number for number in seeds if number in reference]
     samples = [variant[number] for number in seeds] + [reference[number] for number in both]
     common = samples[0].rows.index
     for sample in samples[1:]:
@@ -179,6 +187,8 @@ def _record(
         reason = next(m.metric.why_not for m in metrics if not np.isfinite(m.value))
         return {"method": reason}
     seeds = f"mean of {len(values)} seeds" if len(values) > 1 else "one seed"
+    if pairs and len(pairs) < len(values):
+        seeds += f", difference over {len(pairs)} seeds that both have"
     record: dict[str, object] = {"value": values.mean(), "spread": _spread(values)}
     if not pairs:
         return {**record, "method": f"{seeds}; {said}"}

@@ -48,6 +48,8 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 code = one_run.main(command[3:])
             except PowerCutError:
                 code = -9
+            except SystemExit:  # Lightning's answer to Ctrl-C, which reaches every process
+                raise KeyboardInterrupt from None
         return subprocess.CompletedProcess(command, code)
 
     monkeypatch.setattr(launch.subprocess, "run", run)

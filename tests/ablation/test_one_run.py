@@ -1,6 +1,5 @@
 """The process of one run: finished, half-finished, changed or busy."""
 
-import json
 import os
 import subprocess
 import sys
@@ -84,7 +83,10 @@ def test_a_run_is_trained_once(run):
     assert run.state == "to do"
     train(run)
     assert run.state == "finished"
-    assert read_record(run.folder)["seconds"] > 0
+    record = read_record(run.folder)
+    assert set(record) == {"fingerprint", "finished", "seconds"}
+    assert record["finished"] is True
+    assert record["seconds"] > 0
     before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
     assert "Finished before" in train(run)
     assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")} == before
@@ -131,14 +133,8 @@ def test_half_a_checkpoint_starts_the_run_anew(run, monkeypatch):
     assert history(run)["epoch"].tolist() == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("half", [False, True], ids=["finished", "half-finished"])
-def test_other_settings_train_the_run_anew_and_keep_the_old_one_aside(
-    half, run, monkeypatch, make_plan
-):
-    if half:
-        cut(monkeypatch, run, (2, 0))
-    else:
-        train(run)
+def test_other_settings_train_the_run_anew_and_keep_the_old_one_aside(run, monkeypatch, make_plan):
+    cut(monkeypatch, run, (2, 0))
     other = make_plan(None, *EPOCHS, "--model.learning_rate", "0.5").runs[0]
     assert other.folder == run.folder
     assert other.state == "settings changed"
@@ -151,15 +147,17 @@ def test_other_settings_train_the_run_anew_and_keep_the_old_one_aside(
     assert (run.folder.with_name("full_seed0_1") / "history.csv").is_file()
 
 
-def test_other_labels_train_the_run_anew(run):
+def test_other_labels_train_the_run_anew_and_a_damaged_record_counts_as_none(run):
     train(run)
     cohort = Path(run.values["data"]["cohort"])
-    text = cohort.read_text()
-    place = text.index(",1.0,1.0,") if ",1.0,1.0," in text else text.index(",1.0,")
-    cohort.write_text(text[:place] + text[place:].replace(",1.0,", ",0.0,", 1))
+    table = pd.read_csv(cohort, dtype=str, keep_default_na=False)
+    table.loc[0, "rfs_event"] = "0.0"
+    table.to_csv(cohort, index=False)
     assert run.state == "finished", "the store does not know of it yet"
     prepare(run)
     assert run.state == "settings changed"
+    (run.folder / "ablation_run.json").write_text('{"finger')
+    assert run.state == "to do"
 
 
 def test_a_run_that_another_process_trains_is_left_to_it(run):
@@ -170,16 +168,3 @@ def test_a_run_that_another_process_trains_is_left_to_it(run):
     assert "another process is training this run" in done.out
     assert not (run.folder / "checkpoints").exists()
     assert run.state == "to do"
-
-
-def test_a_damaged_record_counts_as_none(run):
-    train(run)
-    (run.folder / "ablation_run.json").write_text('{"finger')
-    assert run.state == "to do"
-
-
-def test_the_record_says_what_was_trained(run):
-    train(run)
-    record = json.loads((run.folder / "ablation_run.json").read_text())
-    assert set(record) == {"fingerprint", "finished", "seconds"}
-    assert record["finished"] is True

@@ -24,7 +24,7 @@ def write_study(folder: Path, variants: Any = None, *, seeds: Any = (0, 1)) -> P
     """Write a study file and return its path."""
     path = folder / "study.yaml"
     content = {"seeds": list(seeds), "variants": VARIANTS if variants is None else variants}
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
 
 

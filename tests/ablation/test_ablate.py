@@ -1,0 +1,245 @@
+"""The command: a whole study, what it leaves, prints, and does when it is given again."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_runs import BRIEF, PHANTOM, QUIET, PhantomRun, call, ct_flags
+from tiny_study import PowerCutError, clinical_flags, write_study
+
+from mtl_hcc import ablate
+from mtl_hcc.ablation import launch
+from mtl_hcc.checkpoint import load_model
+from mtl_hcc.metrics.comparisons import compare_models
+from mtl_hcc.metrics.predictions import read_predictions
+from mtl_hcc.module import MultiTaskModule
+
+IMAGE_VARIANTS = {
+    "two_phases_2d": {
+        "model": {
+            "stem": {"init_args": {"dimensions": "2d"}},
+            "backbone": {"init_args": {"dimensions": "2d"}},
+            "aggregator": {"init_args": {"phases": 2}},
+        },
+        "data.phases": ["arterial", "portal_venous"],
+    }
+}
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    """Return the flags of the clinical study in the test's folder."""
+    study = write_study(tmp_path, {"no_bank": {"model.risk_bank": None}}, seeds=[0])
+    return ["--study", str(study), *clinical_flags(tmp_path)]
+
+
+@pytest.mark.xdist_group("phantom run")
+def test_a_whole_study_on_images_gives_the_table_with_paired_intervals(
+    phantom_run: PhantomRun, in_process: list[str], tmp_path: Path
+):
+    study = write_study(tmp_path, IMAGE_VARIANTS)
+    flags = ct_flags(phantom_run.run.parent, run="study_run")
+    flags += [*BRIEF, *QUIET, "--data.phantom.patients", PHANTOM]
+    done = call(ablate.main, "--study", study, *flags)
+    assert done.code == 0, done.err
+    variants = ("full", "two_phases_2d")
+    assert in_process == [f"{variant}_seed{seed}" for seed in (0, 1) for variant in variants]
+    run = phantom_run.run.parent / "study_run"
+    table = pd.read_csv(run / "ablation.csv")
+    assert set(table["variant"]) == set(variants)
+    assert set(table["seed"]) == {"0", "1", "all"}
+    assert set(table["split"]) == {"train", "validation", "external"}
+    # The interval of one seed is that of compare_models on the two runs' predictions.
+    predictions = pd.concat(
+        read_predictions(run / "ablation" / f"{name}_seed1" / "predictions.csv", model=name)
+        for name in ("two_phases_2d", "full")
+    )
+    keys = {"split": "train", "task": "os", "metric": "concordance_harrell"}
+    compared = compare_models(predictions, bootstraps=20)
+    (expected,) = compared[(compared[list(keys)] == pd.Series(keys)).all(axis=1)].itertuples()
+    keys |= {"variant": "two_phases_2d", "seed": "1"}
+    (found,) = table[(table[list(keys)] == pd.Series(keys)).all(axis=1)].itertuples()
+    for name in ("difference", "ci_low", "ci_high", "p"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name))
+    # A 2D model of two phases is exported and loaded like any other.
+    module, config = load_model(run / "ablation" / "two_phases_2d_seed0")
+    assert config["data"]["phases"] == ["arterial", "portal_venous"]
+    assert module.network.image.stem.convolution.weight.shape[2:] == (1, 3, 3)
+    # Printed: a line for each run, then the table.
+    number = r"[01]\.\d{3}"
+    line = rf"two_phases_2d_seed1 \(\d+ seconds\): external OS C-index {number}, .*AUC {number}"
+    assert re.search(line, done.out)
+    assert "two phases 2d" in done.out
+    assert "4/4" in done.out
+    text = (run / "ablation.md").read_text()
+    assert "| MVI AUC | two phases 2d |" in text
+    assert "model.aggregator.init_args.phases: 2, data.phases: [arterial, portal_venous]`" in text
+
+
+def test_given_again_nothing_is_trained_and_other_folds_are_refused(
+    command: list[str], in_process: list[str], tmp_path: Path
+):
+    assert call(ablate.main, *command).code == 0
+    before = (tmp_path / "run" / "ablation.csv").read_bytes()
+    assert in_process == ["full_seed0", "no_bank_seed0"]
+    done = call(ablate.main, *command)
+    assert done.code == 0
+    assert "2 runs, 2 finished, 0 to train" in done.out
+    assert len(in_process) == 2
+    assert (tmp_path / "run" / "ablation.csv").read_bytes() == before
+    # Predictions of patients who were in another split are never compared.
+    path = tmp_path / "run" / "ablation" / "no_bank_seed0" / "predictions.csv"
+    path.write_text(path.read_text().replace(",validation,", ",train,"))
+    done = call(ablate.main, *command)
+    assert done.code == 2
+    assert "SplitError: run no_bank_seed0, patient P" in done.err
+    assert "the same folds for all variants" in done.err
+
+
+def test_after_ctrl_c_only_the_rest_is_trained(
+    command: list[str], in_process: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Inside the second run: it goes on, the first is kept."""
+    real = MultiTaskModule.training_step
+
+    def step(module, batch, batch_idx):
+        if in_process[-1] == "no_bank_seed0" and (module.current_epoch, batch_idx) == (1, 1):
+            raise KeyboardInterrupt
+        return real(module, batch, batch_idx)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MultiTaskModule, "training_step", step)
+        stopped = call(ablate.main, *command)
+    assert stopped.code == 130
+    assert "Give the same command again" in stopped.err
+    started = in_process.copy()
+    in_process.clear()
+    done = call(ablate.main, *command)
+    assert done.code == 0, done.err
+    assert started == ["full_seed0", "no_bank_seed0"]
+    assert in_process == ["no_bank_seed0"]
+    assert "no_bank_seed0 goes on" in done.out
+
+
+def test_a_run_that_fails_is_named_and_the_others_are_trained(
+    command: list[str], in_process: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    write_study(
+        tmp_path, {"slow": {"patience": 3}, "no_bank": {"model.risk_bank": None}}, seeds=[0]
+    )
+    real = MultiTaskModule.training_step
+
+    def step(module, batch, batch_idx):
+        if in_process[-1] == "slow_seed0":
+            raise PowerCutError
+        return real(module, batch, batch_idx)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MultiTaskModule, "training_step", step)
+        done = call(ablate.main, *command)
+    assert done.code == 2
+    assert in_process == ["full_seed0", "slow_seed0", "no_bank_seed0"]
+    assert "slow_seed0 (" in done.out
+    assert "failed: ended by signal 9" in done.out
+    assert "Not in the table, for not finished: slow_seed0" in done.out
+    assert "RunError: slow_seed0" in done.err
+    assert "1 of 3 runs failed" in done.err
+    table = pd.read_csv(tmp_path / "run" / "ablation.csv")
+    assert set(table["variant"]) == {"full", "no_bank"}
+
+
+def test_changed_settings_train_only_what_they_concern(
+    command: list[str], in_process: list[str], tmp_path: Path
+):
+    call(ablate.main, *command)
+    in_process.clear()
+    write_study(tmp_path, {"no_bank": {"model.risk_bank.capacity": 8}}, seeds=[0])
+    done = call(ablate.main, *command)
+    assert done.code == 0, done.err
+    assert in_process == ["no_bank_seed0"]
+    assert "no_bank_seed0 is trained anew: settings or data changed" in done.out
+    done = call(ablate.main, *command, "--model.learning_rate", "0.02", "--list")
+    assert done.out.count("settings changed") == 2, "a flag concerns every run"
+
+
+def test_only_trains_what_it_names_and_the_table_waits_for_the_design(
+    command: list[str], in_process: list[str], tmp_path: Path
+):
+    done = call(ablate.main, *command, "--only", "no_bank_seed0")
+    assert done.code == 0, done.err
+    assert in_process == ["no_bank_seed0"]
+    assert "No table yet: the full design is not finished." in done.out
+    assert not (tmp_path / "run" / "ablation.csv").exists()
+    done = call(ablate.main, *command, "--only", "full")
+    table = pd.read_csv(tmp_path / "run" / "ablation.csv")
+    assert table.loc[table["variant"] == "no_bank", "difference"].notna().any()
+
+
+def test_list_prints_the_plan_and_writes_nothing(command: list[str], tmp_path: Path):
+    done = call(ablate.main, *command, "--list")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    (line,) = [line for line in lines if "no_bank" in line and "to do" in line]
+    assert line.split() == ["no_bank", "to", "do", "model.risk_bank:", "null"]
+    assert (
+        "2 runs, 0 finished, 2 to train. How long they take is known after the first." in done.out
+    )
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_time_is_estimated_from_finished_runs_else_from_the_design(
+    command: list[str], in_process: list[str], tmp_path: Path
+):
+    (tmp_path / "run").mkdir()
+    seconds = pd.DataFrame({"epoch": [0, 1], "system/epoch_seconds": [200.0, 400.0]})
+    seconds.to_csv(tmp_path / "run" / "history.csv", index=False)
+    done = call(ablate.main, *command, "--list", "--jobs", "2")
+    assert f"2 to train: about 10 minutes (10 minutes each, as {tmp_path / 'run'}" in done.out
+    call(ablate.main, *command, "--only", "full_seed0")
+    done = call(ablate.main, *command, "--list")
+    assert re.search(r"1 finished, 1 to train: about \d+ seconds \(.* the 1 trained so", done.out)
+
+
+@pytest.mark.parametrize(
+    ("flags", "messages"),
+    [
+        (["--only", "no_banc"], ["no variant or run 'no_banc'", "Did you mean no_bank"]),
+        (["--modl.seed", "3"], ["unrecognized arguments: --modl.seed"]),
+        (["--model.learning_rat", "3"], ["model.learning_rate"]),
+        (["--ckpt_path", "last"], ["unfinished runs go on"]),
+        (["--backend", "slurm"], ["no joblib backend 'slurm'"]),
+    ],
+)
+def test_wrong_flags_end_with_a_message(flags, messages, command, in_process):
+    done = call(ablate.main, *command, *flags)
+    assert done.code == 2
+    for message in messages:
+        assert message in done.err
+    assert in_process == []
+
+
+def test_jobs_below_one_are_refused(command, capsys):
+    with pytest.raises(SystemExit):
+        ablate.main([*command, "--jobs", "0"])
+    assert "0 is less than 1" in capsys.readouterr().err
+
+
+def test_several_runs_at_a_time_share_the_cores(make_plan: Callable, monkeypatch, in_process):
+    plan = make_plan({"no_bank": {"model.risk_bank": None}}, "--trainer.max_epochs", "1")
+    seen = []
+
+    def run(command, *, env, **_):
+        seen.append(env.get("OMP_NUM_THREADS"))
+        return launch.subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(launch.subprocess, "run", run)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(launch.os, "cpu_count", lambda: 8)
+    ended = list(launch.train_runs(plan.runs, jobs=4))
+    assert {one.run.name for one in ended} == {run.name for run in plan.runs}
+    assert seen == ["2"] * 4
+    assert np.all([one.reason == "" for one in ended])
