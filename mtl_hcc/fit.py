@@ -23,7 +23,8 @@ DESCRIPTION = """Train a multi-task network for HCC and evaluate it.
 With your data:  python -m mtl_hcc.fit --config configs/ct_mtl.yaml --data.cohort PATH
 Without data:    the same without --data.cohort; a phantom cohort with known truth is made.
 After a kill:    add --ckpt_path last.
-The run folder gets config.yaml, checkpoints/, history.csv, predictions.csv, metrics.csv, model/."""
+The run folder gets config.yaml, checkpoints/, history.csv, predictions.csv, metrics.csv,
+patients.csv, quarantine.csv, model/."""
 
 
 @report_errors
@@ -65,22 +66,26 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
             close(fold.wandb)
     if not finished:
         return None
-    console = Console()
     result = evaluate_run(config, finished, run)
     plain = plain_config(parser, config)
     wandb = finished[0].wandb if folds == 1 else wandb_logger(config, run, plain, part="results")
-    show_in_wandb(wandb, result, finished[0].history)
+    show_in_wandb(wandb, result)
     print_results(result.table)
+    _say_what_is_where(run, model=run if folds == 1 else folder)
+    return result.metrics
+
+
+def _say_what_is_where(run: Path, *, model: Path) -> None:
+    """Print the files of a run, and the commands that come next."""
+    console = Console()
     for name in ("metrics.csv", "predictions.csv", "history.csv", "config.yaml", "checkpoints"):
         if (run / name).exists():
             console.print(f"  {run / name}", highlight=False, soft_wrap=True)
-    console.print(
-        f"Next: python -m mtl_hcc.predict --checkpoint {run if folds == 1 else folder} "
-        "--cohort PATH --output predictions.csv",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return result.metrics
+    for command in (
+        f"report --run {run}",
+        f"predict --checkpoint {model} --cohort PATH --output predictions.csv",
+    ):
+        console.print(f"Next: python -m mtl_hcc.{command}", highlight=False, soft_wrap=True)
 
 
 def keep_earlier_run(run: Path) -> None:

@@ -1,6 +1,5 @@
 """The results of a run: predictions and metrics of the network, clinical baselines and oracle."""
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,64 +16,93 @@ from mtl_hcc.figures import FIGURES
 from mtl_hcc.metrics.clinical_baseline import clinical_baseline, oracle_predictions
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS, evaluate_predictions
 from mtl_hcc.metrics.results_table import results_table
+from mtl_hcc.patient import empty_quarantine
+from mtl_hcc.reporting.analyzed import analyzed_patients
+from mtl_hcc.reporting.exhibits import drawn_figures
+from mtl_hcc.reporting.run_folder import BASELINES, PATIENTS, PREDICTIONS, QUARANTINE, read_csv
+from mtl_hcc.reporting.study import NETWORK
 from mtl_hcc.training import TrainedFold
 from mtl_hcc.wandb_run import close, log_tables_and_figures
 
-NETWORK = "network"
 ORACLE_FILE = "oracle.csv"
 
 
 @dataclass
 class RunResult:
-    """What a run found: tables as written to the run folder, and the one that is shown."""
+    """What a run found.
 
-    predictions: pd.DataFrame
-    metrics: pd.DataFrame
+    Attributes:
+        tables: Name to table, as figures name their arguments: ``predictions`` (of the network,
+            the clinical baselines and the oracle, by ``model``), ``metrics``, ``history``,
+            ``patients`` and ``quarantine``.
+        table: The table that is printed.
+    """
+
+    tables: dict[str, pd.DataFrame]
     table: Table
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """The metrics of all models."""
+        return self.tables["metrics"]
 
 
 def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> RunResult:
-    """Write ``predictions.csv``, ``baselines.csv`` and ``metrics.csv`` of a run.
+    """Write the tables of a run, with all that a report needs: the folder can be moved alone.
+
+    ``predictions.csv``, ``baselines.csv``, ``metrics.csv``, ``patients.csv`` (who was analyzed,
+    with clinical columns) and ``quarantine.csv`` (who was left out, and why).
 
     Args:
-        config: With ``baselines``, ``bootstraps`` and ``seed``.
+        config: With ``baselines``, ``bootstraps``, ``seed`` and ``data.store``.
         folds: The trained folds.
         run: The run folder.
     """
     predictions = pd.concat([fold.predictions for fold in folds], ignore_index=True)
-    _write(predictions, run / "predictions.csv")
+    _write(predictions, run / PREDICTIONS)
+    patients = analyzed_patients(folds[0].datamodule.table, _splits(folds))
+    quarantine = _quarantine(Path(config.data.store))
+    _write(patients, run / PATIENTS)
+    _write(quarantine, run / QUARANTINE)
     references = pd.concat(
         [reference_predictions(config.baselines, folds), _oracle(folds)], ignore_index=True
     )
     if len(references):
-        _write(references, run / "baselines.csv")
+        _write(references, run / BASELINES)
     everything = pd.concat([predictions.assign(model=NETWORK), references], ignore_index=True)
     metrics = evaluate_predictions(
         everything, bootstraps=config.bootstraps, seed=config.seed, progress=True
     )
     _write(metrics, run / "metrics.csv")
-    return RunResult(predictions, metrics, results_table(metrics))
+    tables = {
+        "predictions": everything,
+        "metrics": metrics,
+        "history": pd.concat(
+            [fold.history.assign(fold=fold.datamodule.fold) for fold in folds], ignore_index=True
+        ),
+        "patients": patients,
+        "quarantine": quarantine,
+    }
+    return RunResult(tables, results_table(metrics))
 
 
-def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult, history: pd.DataFrame) -> None:
+def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult) -> None:
     """Add the final tables and figures to W&B, and close the run there.
+
+    A figure that cannot be drawn is logged with its reason: the run has been trained and written.
 
     Args:
         loggers: None (W&B is disabled) or one.
         result: Of the whole run.
-        history: ``history.csv`` of the first fold.
     """
-    sources = {"predictions": result.predictions, "history": history, "metrics": result.metrics}
-    tables = {"metrics": result.metrics, "predictions": result.predictions}
+    predictions = result.tables["predictions"]
+    of_network = predictions["model"] == NETWORK
+    shown = {
+        "metrics": result.metrics,
+        "predictions": predictions[of_network].drop(columns="model").dropna(axis=1, how="all"),
+    }
     for logger in loggers:
-        # A figure's arguments are named after the tables that it needs.
-        needed = {name: inspect.signature(draw).parameters for name, draw in FIGURES.items()}
-        figures = {
-            name: draw(**{table: sources[table] for table in needed[name]})
-            for name, draw in FIGURES.items()
-            if set(needed[name]) <= set(sources)
-        }
-        log_tables_and_figures(logger, tables, figures)
+        log_tables_and_figures(logger, shown, drawn_figures(FIGURES, result.tables))
         logger.experiment.summary.update(_final_values(result.metrics))
         close(loggers)
 
@@ -120,6 +148,12 @@ def _oracle(folds: Sequence[TrainedFold]) -> pd.DataFrame:
         return pd.DataFrame()
     oracle = pd.read_csv(path, dtype={"patient_id": str})
     return oracle_predictions(oracle, datamodule.table, _splits(folds))
+
+
+def _quarantine(store: Path) -> pd.DataFrame:
+    """Return who was left out while reading and preparing the cohort."""
+    path = store / QUARANTINE
+    return read_csv(path) if path.is_file() else empty_quarantine()
 
 
 def _splits(folds: Sequence[TrainedFold]) -> pd.DataFrame:

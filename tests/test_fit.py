@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import signal
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sksurv.metrics import concordance_index_censored
 from tiny_runs import BRIEF, CONFIGS, PHANTOM, QUIET, call, copy_cohort, ct_flags
 from tiny_training import write_clinical_cohort
 
-from mtl_hcc import evaluate, fit, predict
+from mtl_hcc import evaluate, fit, predict, results
 from mtl_hcc.config import build_parser, config_from_dict, plain_config
 from mtl_hcc.module import MultiTaskModule
 
@@ -192,11 +193,38 @@ def test_the_truth_as_prediction_gives_the_numbers_of_the_oracle(phantom_run, tm
     pd.testing.assert_series_equal(evaluated.loc[found.index], found, rtol=1e-9)
 
 
+def test_the_run_folder_holds_what_a_report_needs_when_the_store_is_gone(phantom_run):
+    patients = phantom_run.table("patients.csv").set_index("patient_id")
+    cohort = pd.read_csv(phantom_run.cohort / "patients.csv", dtype={"patient_id": str})
+    assert patients["split"].value_counts().to_dict() == SPLIT_SIZES
+    clinical = ["tumor_diameter_mm", "afp_ng_ml", "os_days", "rfs_event", "mvi"]
+    expected = cohort.set_index("patient_id").loc[patients.index, clinical]
+    pd.testing.assert_frame_equal(patients[clinical], expected, check_dtype=False)
+    assert list(phantom_run.table("quarantine.csv")) == ["patient_id", "step", "reason"]
+
+
+def test_a_figure_that_fails_does_not_end_a_run(phantom_run, monkeypatch, tmp_path):
+    def broken(predictions: pd.DataFrame) -> None:
+        raise ZeroDivisionError
+
+    shown = {}
+    monkeypatch.setattr(results, "FIGURES", {"broken": broken, "roc": results.FIGURES["roc"]})
+    monkeypatch.setattr(results, "log_tables_and_figures", lambda *given: shown.update(given[2]))
+    monkeypatch.setattr(results, "close", lambda loggers: None)
+    tables = {name: phantom_run.table(f"{name}.csv") for name in ("predictions", "metrics")}
+    tables["predictions"] = tables["predictions"].assign(model="network")
+    logger = SimpleNamespace(experiment=SimpleNamespace(summary={}))
+    results.show_in_wandb([logger], results.RunResult(tables, None))
+    assert list(shown) == ["roc"]
+    assert logger.experiment.summary["external/auc_mvi"] > 0
+
+
 def test_w_and_b_files_of_an_offline_run_are_in_the_run_folder(phantom_run):
     (offline,) = (phantom_run.run / "wandb").glob("offline-run-*")
     assert list(offline.glob("run-*.wandb"))
     names = {path.name.rsplit("_", 2)[0] for path in offline.rglob("*.png")}
-    assert names == {"kaplan_meier", "roc", "learning_curves"}
+    # What needs comparisons or an ablation is for the report.
+    assert names >= {"kaplan_meier", "roc", "learning_curves", "cohort_flow", "key_results"}
     tables = {path.name.split("_")[0] for path in offline.rglob("*.table.json")}
     assert tables == {"metrics", "predictions"}
 
@@ -211,6 +239,7 @@ def test_a_run_ends_with_its_table_its_paths_and_the_next_command(phantom_run):
     plain = "".join(printed.split())  # long paths may be wrapped
     for name in ("metrics.csv", "predictions.csv", "history.csv", "config.yaml", "checkpoints"):
         assert str(run / name) in plain
+    assert f"Next: python -m mtl_hcc.report --run {run}\n" in printed
     assert f"Next: python -m mtl_hcc.predict --checkpoint {run} --cohort PATH" in printed
 
 
@@ -335,6 +364,10 @@ def test_each_patient_of_the_clinical_run_is_tested_in_exactly_one_fold(clinical
         assert (clinical_run / "run" / f"fold_{fold}" / "checkpoints" / "best.ckpt").is_file()
     metrics = pd.read_csv(clinical_run / "run" / "metrics.csv")
     assert metrics["model"].unique().tolist() == ["network", "Cox / logistic"]
+    patients = pd.read_csv(clinical_run / "run" / "patients.csv").set_index("patient_id")
+    assert set(patients["split"]) == {"test"}
+    fold = tested.drop_duplicates("patient_id").set_index("patient_id")["fold"]
+    assert patients["fold"].to_dict() == fold.to_dict(), "in which fold each was tested"
     test = metrics[(metrics["split"] == "test") & (metrics["center"] == "all")]
     labeled = pd.read_csv(clinical_run / "cohort.csv")["mvi"].notna().sum()
     assert test.loc[test["metric"] == "auc", "n"].tolist() == [labeled, labeled]

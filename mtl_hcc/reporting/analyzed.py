@@ -47,3 +47,19 @@ def patients_of_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
         else:
             patients[str(task)] = once["label"]
     return patients.reset_index()
+
+
+def not_predicted(
+    table: pd.DataFrame, patients: pd.DataFrame, quarantine: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the patients of the clinical table of whom nothing else is known, as a quarantine.
+
+    Args:
+        table: The cohort's table.
+        patients: The analyzed ones.
+        quarantine: Those who were left out with a reason.
+    """
+    known = set(patients["patient_id"]) | set(quarantine["patient_id"].astype(str))
+    left = [name for name in table["patient_id"].astype(str).unique() if name not in known]
+    rows = [(name, "predict", "no prediction") for name in left]
+    return pd.DataFrame(rows, columns=["patient_id", "step", "reason"], dtype=str)

@@ -6,7 +6,8 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from mtl_hcc.figures.canvas import caption_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Made = TypeVar("Made")
 log = logging.getLogger(__name__)
 DOTS_PER_INCH = 300
 """Of the PNG files: what journals ask for."""
@@ -95,11 +97,11 @@ def draw(
         make: Draws it.
         sources: Name to table.
     """
-    figure = attempt(name, make, sources)
-    if isinstance(figure, str):
-        return FigureFiles(name, reason=figure, absent=arguments(make, sources) is None)
-    content = _svg(figure, name), _png(figure)
-    return FigureFiles(name, caption_of(figure), *content, figure.get_figwidth())
+    given = arguments(make, sources)
+    if given is None:
+        return FigureFiles(name, reason=_absent(make, sources), absent=True)
+    files = attempt(name, lambda: _files(name, make(**given)))
+    return FigureFiles(name, reason=files) if isinstance(files, str) else files
 
 
 def tabulate(
@@ -112,31 +114,70 @@ def tabulate(
         make: Makes it.
         sources: Name to table.
     """
-    table = attempt(name, make, sources)
+    given = arguments(make, sources)
+    if given is None:
+        return TableFile(name, reason=_absent(make, sources), absent=True)
+    table = attempt(name, lambda: make(**given))
     if isinstance(table, str):
-        return TableFile(name, reason=table, absent=arguments(make, sources) is None)
+        return TableFile(name, reason=table)
     return TableFile(name, str(table.attrs.get("caption", "")), table)
 
 
-def attempt(name: str, make: Callable[..., Any], sources: Mapping[str, pd.DataFrame]) -> Any:
-    """Return what ``make`` makes of its tables, or the reason why it cannot, as text.
+def drawn_figures(
+    figures: "Mapping[str, Callable[..., Figure]]", sources: Mapping[str, pd.DataFrame]
+) -> "dict[str, Figure]":
+    """Return those of some figures whose tables are there and that can be drawn.
+
+    Args:
+        figures: Name to figure.
+        sources: Name to table.
+    """
+    drawn = {}
+    for name, make in figures.items():
+        given = arguments(make, sources)
+        if given is not None:
+            figure = attempt(name, partial(_laid_out, make, given))
+            if not isinstance(figure, str):
+                drawn[name] = figure
+    return drawn
+
+
+def attempt(name: str, work: Callable[[], Made]) -> Made | str:
+    """Return what ``work`` makes, or the reason why it cannot, as text.
 
     Whatever goes wrong with one figure is logged and must not take the others along.
+
+    Args:
+        name: Of the figure or table.
+        work: Makes it.
     """
-    given = arguments(make, sources)
-    if given is None:
-        absent = [table for table in needed(make) if table not in sources]
-        return f"needs the table {' and '.join(absent)}, which is not there"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return make(**given)
+            return work()
     except MtlHccError as error:
         log.warning("%s: %s: %s", name, type(error).__name__, error)
         return str(error)
     except Exception as error:  # a figure of somebody else's making may raise anything
         log.warning("%s: %s: %s", name, type(error).__name__, error, exc_info=True)
         return f"{type(error).__name__}: {error}"
+
+
+def _absent(make: Callable[..., Any], sources: Mapping[str, pd.DataFrame]) -> str:
+    absent = [table for table in needed(make) if table not in sources]
+    return f"needs the table {' and '.join(absent)}, which is not there"
+
+
+def _laid_out(make: "Callable[..., Figure]", given: Mapping[str, pd.DataFrame]) -> "Figure":
+    """Draw a figure and lay it out, which is when some mistakes show."""
+    figure = make(**given)
+    figure.draw_without_rendering()
+    return figure
+
+
+def _files(name: str, figure: "Figure") -> FigureFiles:
+    content = _svg(figure, name), _png(figure)
+    return FigureFiles(name, caption_of(figure), *content, figure.get_figwidth())
 
 
 def _svg(figure: "Figure", name: str) -> bytes:

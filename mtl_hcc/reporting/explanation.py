@@ -49,7 +49,7 @@ def explanation_blocks(folder: Path) -> list[Block]:
         return [
             Note(
                 "The network was not explained. To add maps of where it looks, and what it cannot "
-                f"do without: python -m mtl_hcc.explain --checkpoint {folder.parent.name}, then "
+                "do without: python -m mtl_hcc.explain --checkpoint RUN (the run folder), then "
                 "report again.",
                 missing=True,
             )

@@ -1,9 +1,9 @@
 """What the head of the page says about a study: facts of the config and of the tables."""
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
-from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.reporting.study import Study
 
 
@@ -76,7 +76,7 @@ def _design(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     cohort = setting(config, "data.cohort")
     covariates = setting(config, "data.covariates")
     return [
-        ("Cohort", "phantom (simulated patients)" if cohort is None else str(cohort)),
+        ("Cohort", _cohort(cohort, setting(config, "data.source"))),
         ("Images", images if phases else "none: clinical columns only"),
         *([("Clinical columns", short(list(covariates)))] if covariates else []),
         ("Network", ", ".join(network)),
@@ -85,11 +85,14 @@ def _design(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _cohort(cohort: object, source: object) -> str:
+    """Return the cohort's name without its folders, which may name a person, and its reader."""
+    if cohort is None:
+        return "phantom (simulated patients)"
+    reader = f", read by {short(source)}" if source else ""
+    return f"{PurePath(str(cohort)).name}{reader}"
+
+
 def is_phantom(config: Mapping[str, Any]) -> bool:
     """Tell whether a run was trained on simulated patients."""
     return bool(config) and setting(config, "data.cohort") is None
-
-
-def pooled_name(center: str) -> str:
-    """Return a center's name in print."""
-    return "all centers" if center == ALL_CENTERS else center

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mtl_hcc.errors import ConfigError, TableError
 from mtl_hcc.metrics.predictions import read_predictions
-from mtl_hcc.reporting.run_folder import matched, read_csv
+from mtl_hcc.reporting.run_folder import check_names, matched, read_csv
 from mtl_hcc.reporting.study import Study
 
 NO_RUN = "Only predictions were given, not the run folder that fit writes (--run)"
@@ -65,12 +65,7 @@ def refuse_same_names(tables: Sequence[pd.DataFrame], files: Sequence[Path]) -> 
 
 def _patients(path: Path, predictions: pd.DataFrame) -> pd.DataFrame:
     table = read_csv(path)
-    if "patient_id" not in table:
-        raise TableError(
-            f"no column patient_id among {', '.join(map(str, table.columns[:8]))}",
-            where=str(path),
-            remedy="Rename the column that holds the patients' names.",
-        )
+    check_names(table, path)
     if not table["patient_id"].isin(predictions["patient_id"]).any():
         raise TableError(
             f"none of its {len(table)} patients has a prediction",

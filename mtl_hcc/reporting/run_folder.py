@@ -33,6 +33,9 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> St
         RunError: A folder is not a finished run, with the remedy.
     """
     alone = [NETWORK] if len(runs) == 1 else None
+    title = " and ".join(run.resolve().name for run in runs)
+    ablation = runs[0] / ABLATION
+    runs = [full_design(run) for run in runs]
     names = matched(names, len(runs)) or alone or unique_names(runs)
     parts: list[pd.DataFrame] = []
     seen: set[str] = set(names)
@@ -51,13 +54,13 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> St
     tables, missing = cohort_tables(runs[0], config)
     history = read_history(runs[0])
     if history is None:
-        missing["history"] = f"no {HISTORY} in {runs[0]}: copy the whole run folder."
+        missing["history"] = f"There is no {HISTORY} in the run: copy the whole folder."
     else:
         tables["history"] = history
-    if (runs[0] / ABLATION).is_file():
-        tables["ablation"] = read_csv(runs[0] / ABLATION)
+    if ablation.is_file():
+        tables["ablation"] = read_csv(ablation)
     return Study(
-        name=" and ".join(run.resolve().name for run in runs),
+        name=title,
         tables={"predictions": predictions, **tables},
         missing=missing,
         config=config,
@@ -65,6 +68,14 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> St
         runs=tuple(runs),
         networks=tuple(names),
     )
+
+
+def full_design(run: Path) -> Path:
+    """Return the run itself; of an ablation study without one, the first run of its full design."""
+    if (run / ABLATION).is_file() and not (run / PREDICTIONS).is_file():
+        found = sorted(run.glob(f"ablation/full_seed*/{PREDICTIONS}"))
+        return found[0].parent if found else run
+    return run
 
 
 def check_finished(run: Path) -> None:
@@ -159,14 +170,25 @@ def cohort_tables(
     for name, file in (("patients", PATIENTS), ("quarantine", QUARANTINE)):
         found = next((place / file for place in places if (place / file).is_file()), None)
         if found is None:
-            looked = " and ".join(map(str, places))
+            nor = "" if store is None else f", nor in its store {Path(store).name}"
             missing[name] = (
-                f"no {file} in {looked}. A run of fit writes it; for an older run copy {file} "
-                "from the prepared store (data.store) into the run folder."
+                f"There is no {file} in the run folder{nor}. A run of fit writes it; for an older "
+                f"run copy {file} from the prepared store (data.store) into the run folder."
             )
         else:
             tables[name] = read_csv(found)
+            check_names(tables[name], found)
     return tables, missing
+
+
+def check_names(table: pd.DataFrame, path: Path) -> None:
+    """Refuse a table that does not say which patient a row is about."""
+    if "patient_id" not in table:
+        raise RunError(
+            f"no column patient_id among {', '.join(map(str, table.columns[:8]))}",
+            where=str(path),
+            remedy="Rename the column that holds the patients' names.",
+        )
 
 
 def read_history(run: Path) -> pd.DataFrame | None:

@@ -75,7 +75,7 @@ def _of_tables(study: Study, settings: Mapping[str, Any]) -> dict[str, Answer]:
         "6a": ("part", f"{centers} center{'s' if several else ''} by the column center."),
         "12d": ("known", by_center) if several else ("known", "One center: no clusters."),
         "12e": (
-            "known",
+            "part",
             f"Computed: {', '.join(names).replace('_', ' ')}. Intervals: exact or DeLong where "
             f"they exist, else percentile bootstrap of {settings['bootstraps']} patient "
             "resamples. Models are compared on the same patients (DeLong for AUC, paired "
@@ -154,11 +154,12 @@ def _preparation(config: Mapping[str, Any]) -> str:
     images = setting(config, "data.preparation")
     if not images:
         return "No images. The clinical table is checked: impossible values are emptied and listed."
+    background = "removed" if images.get("background") == "remove" else "kept"
     return (
         f"Images resampled to {images.get('spacing_mm')} mm, cropped to "
         f"{images.get('field_of_view_mm')} mm around the {images.get('center_on')}, clipped at "
         f"percentiles {short(images.get('clip_percentiles'))} inside the liver and scaled to 0 to "
-        f"1; background {images.get('background')}d, registration {images.get('registration')}. "
+        f"1; background {background}, registration {images.get('registration')}. "
         "Every patient is checked; who cannot be used is left out with a reason."
     )
 

@@ -15,7 +15,12 @@ import pandas as pd
 
 from mtl_hcc import __version__
 from mtl_hcc.errors import RunError
-from mtl_hcc.reporting.analyzed import analyzed_patients, patients_of_predictions
+from mtl_hcc.patient import empty_quarantine
+from mtl_hcc.reporting.analyzed import (
+    analyzed_patients,
+    not_predicted,
+    patients_of_predictions,
+)
 from mtl_hcc.reporting.compose import compose
 from mtl_hcc.reporting.exhibits import FigureFiles, TableFile
 from mtl_hcc.reporting.facts import summary
@@ -85,7 +90,12 @@ def with_patients(study: Study) -> Study:
     if table is None:
         table = patients_of_predictions(main)
     patients = analyzed_patients(table, main[["patient_id", "fold", "split"]].drop_duplicates())
-    return replace(study, tables={**study.tables, "patients": patients})
+    tables = {**study.tables, "patients": patients}
+    quarantine = study.tables.get("quarantine", empty_quarantine())
+    left = not_predicted(table, patients, quarantine)
+    if len(left) or "quarantine" in study.tables:
+        tables["quarantine"] = pd.concat([quarantine, left], ignore_index=True)
+    return replace(study, tables=tables)
 
 
 def write_files(
