@@ -83,7 +83,9 @@ def calibration(predictions: pd.DataFrame, *, bootstraps: int = 1000) -> "Figure
             if row == number - 1:
                 below.set_xlabel("Predicted probability", fontsize=SMALL + 1)
     caption = CAPTION.format(
-        model=panels.models[0], bootstraps=bootstraps, panels="; ".join(said) + "."
+        model=panels.models[0],
+        bootstraps=bootstraps,
+        panels="; ".join(said) + "." + panels.left_out_in_words(),
     )
     return describe(figure, caption)
 
@@ -117,14 +119,15 @@ def _draw_panel(axes: "Axes", below: "Axes", curve: CalibrationCurve | str, end:
     if len(curve.at):
         axes.fill_between(curve.at, curve.ci_low, curve.ci_high, color=BLUE, alpha=0.2, lw=0)
         axes.plot(curve.at, curve.observed, color=BLUE, linewidth=1.4)
+    else:
+        why = textwrap.fill(f"no curve: {curve.numbers['ici'].why_not}", 38)
+        axes.text(0.03, 0.97, why, transform=axes.transAxes, va="top", fontsize=SMALL, color="0.4")
     groups = curve.groups.dropna(subset=["observed"])
-    ends = [
-        (groups["observed"] - groups["ci_low"]).clip(lower=0),
-        (groups["ci_high"] - groups["observed"]).clip(lower=0),
-    ]
+    shown = groups[["predicted", "observed", "ci_low", "ci_high"]].to_numpy(dtype=np.float64)
+    predicted, observed, low, high = shown.T
     axes.errorbar(
-        groups["predicted"], groups["observed"], yerr=ends, fmt="o", color=VERMILION,
-        markersize=3, linewidth=0.9, capsize=1.5, zorder=3,
+        predicted, observed, yerr=np.maximum([observed - low, high - observed], 0), fmt="o",
+        color=VERMILION, markersize=3, linewidth=0.9, capsize=1.5, zorder=3,
     )  # fmt: skip
     below.hist(curve.predicted, bins=np.linspace(0, end, BINS + 1).tolist(), color="0.6")
 

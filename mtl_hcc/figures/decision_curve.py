@@ -90,13 +90,13 @@ def decision_curve(predictions: pd.DataFrame, *, bootstraps: int = 1000) -> "Fig
                 axes.set_xlabel("Threshold probability", fontsize=SMALL + 1)
     _add_legend(figure, panels.models)
     others = f"; other lines: {', '.join(panels.models[1:])}" if len(panels.models) > 1 else ""
-    return describe(
-        figure,
-        CAPTION.format(
-            model=panels.models[0], bootstraps=bootstraps, others=others, panels="; ".join(said)
-        )
-        + ".",
+    caption = CAPTION.format(
+        model=panels.models[0],
+        bootstraps=bootstraps,
+        others=others,
+        panels="; ".join(said) + "." + panels.left_out_in_words(),
     )
+    return describe(figure, caption)
 
 
 def thresholds(panels: TaskPanels, task: str) -> FloatArray:

@@ -24,12 +24,14 @@ class TaskPanels:
         splits: In the order of the columns.
         tasks: Tasks to draw: two-class tasks, and survival tasks with ``survival_<days>``.
         horizons: Task to its horizon, days; ``None`` for two classes.
+        left_out: Task to why it is not drawn.
     """
 
     models: list[str]
     splits: list[str]
     tasks: list[str]
     horizons: dict[str, int | None]
+    left_out: dict[str, str]
     _samples: dict[tuple[str, str, str], TaskRows]
 
     def sample(self, task: str, split: str, model: str | None = None) -> TaskRows | None:
@@ -44,6 +46,11 @@ class TaskPanels:
     def title(self, task: str, split: str) -> str:
         """Return e.g. ``OS at 3 years, external``."""
         return f"{self.task_name(task)}, {split}"
+
+    def left_out_in_words(self) -> str:
+        """Return which tasks are not shown and why, as a sentence; empty when all are."""
+        said = [f"{task.upper()} ({reason})" for task, reason in self.left_out.items()]
+        return f" Not shown: {', '.join(said)}." if said else ""
 
     def size(self, task: str, split: str) -> tuple[int, int]:
         """Return the number of patients, and of events or positives, of the first model."""
@@ -89,19 +96,21 @@ def task_panels(predictions: pd.DataFrame) -> TaskPanels:
             samples[str(model), str(task), split] = TaskRows(inside, train, kind)
     tasks: list[str] = []
     horizons: dict[str, int | None] = {}
+    left_out: dict[str, str] = {}
     for (model, task), kind in kinds.items():
-        if model != models[0] or kind == "multiclass":
+        if model != models[0]:
             continue
-        of_splits = [samples[model, task, split] for split in splits]
+        days = None
         if kind == "survival":
-            horizon = shown_horizon(of_splits)
-            if horizon is None:
-                continue
-            horizons[task] = horizon
+            days = shown_horizon([samples[model, task, split] for split in splits])
+        if kind == "multiclass":
+            left_out[task] = "more than two classes"
+        elif kind == "survival" and days is None:
+            left_out[task] = "no predicted survival inside the follow-up"
         else:
-            horizons[task] = None
-        tasks.append(task)
-    return TaskPanels(models, splits, tasks, horizons, samples)
+            tasks.append(task)
+            horizons[task] = days
+    return TaskPanels(models, splits, tasks, horizons, left_out, samples)
 
 
 def _split_place(split: str) -> int:

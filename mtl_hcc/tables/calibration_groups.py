@@ -43,7 +43,7 @@ def calibration_groups(predictions: pd.DataFrame) -> pd.DataFrame:
     numbers = ["task", "split", "horizon_days", *groups.GROUP_COLUMNS]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=numbers)
     table = _printed(table)[[*PRINTED, *numbers]]
-    table.attrs["caption"] = CAPTION.format(model=panels.models[0])
+    table.attrs["caption"] = CAPTION.format(model=panels.models[0]) + panels.left_out_in_words()
     return table
 
 

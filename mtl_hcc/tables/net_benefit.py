@@ -49,7 +49,7 @@ def net_benefit(
     place = ["task", "split", "horizon_days", "threshold"]
     columns = [*PRINTED, *(f"Net benefit: {name}" for name in names), *place, *numbers]
     table = pd.DataFrame(records, columns=columns)
-    table.attrs["caption"] = CAPTION.format(bootstraps=bootstraps)
+    table.attrs["caption"] = CAPTION.format(bootstraps=bootstraps) + panels.left_out_in_words()
     return table
 
 

@@ -49,6 +49,19 @@ def test_tasks_splits_horizons_and_sizes(table):
     assert panels.size("os", "external") == (50, 25)
 
 
+def test_tasks_without_probabilities_are_left_out_with_the_reason(table):
+    risks = table[table["model"] == "size"]
+    several = table[table["task"] == "mvi"].assign(task="mvi_grade", probability=np.nan)
+    several = several.assign(probability_0=0.2, probability_1=0.3, probability_2=0.5)
+    panels = task_panels(pd.concat([risks, several.assign(model="size")], ignore_index=True))
+    assert panels.tasks == []
+    assert panels.left_out_in_words() == (
+        " Not shown: OS (no predicted survival inside the follow-up), "
+        "MVI_GRADE (more than two classes)."
+    )
+    assert task_panels(table).left_out_in_words() == ""
+
+
 def test_a_model_without_the_horizon_says_so(table):
     panels = task_panels(table)
     assert why_no_panel(panels.sample("os", "train"), 730) == ""

@@ -66,28 +66,28 @@ def _recalibration(
     inside, _ = clipped(probability)
     score = link(inside, name)
     constant = np.ptp(score) < SLOPE_SPREAD
-    center = 0.0 if constant else float(score.mean())
+    center = float(score.mean())
     ones = np.ones((len(score), 1))
     with_slope = np.column_stack([ones[:, 0], score - center])
 
     def coefficients(
-        counts: Counts, start: tuple[FloatArray, FloatArray] | None
+        counts: Counts, start: tuple[FloatArray, FloatArray]
     ) -> tuple[FloatArray, FloatArray]:
         weights = weights_of(counts)
-        first, second = start or (np.zeros(1), np.array([center, 1.0]))
+        first, second = start
         intercept = fit_regression(ones, outcome, weights, link=name, offset=score, start=first)
         if constant:
             return intercept, np.full((len(counts), 2), np.nan)
         return intercept, fit_regression(with_slope, outcome, weights, link=name, start=second)
 
-    sample = coefficients(np.ones((1, len(score)), dtype=np.float32), None)
-    start = np.nan_to_num(sample[0][0]), np.nan_to_num(sample[1][0])
+    once = np.ones((1, len(score)), dtype=np.float32)
+    share, _ = clipped(np.average(outcome, weights=weights_of(once)[0]))
+    nothing = np.zeros(1), np.array([float(link(share, name)), 0.0])  # the mean, and no slope
+    sample = coefficients(once, nothing)
+    solution = np.nan_to_num(sample[0][0]), np.nan_to_num(sample[1][0])
 
     def fit(counts: Counts) -> dict[str, FloatArray]:
-        if len(counts) == 1:
-            intercept, slope = coefficients(counts, None)
-        else:
-            intercept, slope = coefficients(counts, start)
+        intercept, slope = coefficients(counts, nothing if len(counts) == 1 else solution)
         return {"calibration_slope": slope[:, 1], "calibration_intercept": intercept[:, 0]}
 
     return fit
