@@ -61,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
     console = Console(soft_wrap=True, highlight=False)
     if options.list:
         print_results(plan_table(chosen))
-        console.print(summary(chosen, plan.run, jobs=options.jobs))
+        console.print(summary(plan, chosen, jobs=options.jobs))
         return None
     prepare_stores(of_fit, plan.runs[0], chosen)
-    console.print(summary(chosen, plan.run, jobs=options.jobs))
+    console.print(summary(plan, chosen, jobs=options.jobs))
     try:
         failed = train_study(chosen, jobs=options.jobs, backend=options.backend, console=console)
     except KeyboardInterrupt:

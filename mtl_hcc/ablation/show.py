@@ -1,12 +1,12 @@
 """What a study prints: its plan with an estimate of the time, a line per run, the table."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.ablation.plan import Plan
 from mtl_hcc.ablation.planned_run import PlannedRun, read_record
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.tables.ablation import MAIN_METRICS, outcome_name, shown_split
@@ -37,40 +37,47 @@ def plan_table(runs: Sequence[PlannedRun]) -> "Table":
     return table
 
 
-def summary(runs: Sequence[PlannedRun], design: Path, *, jobs: int) -> str:
+def summary(plan: Plan, chosen: Sequence[PlannedRun], *, jobs: int) -> str:
     """Return how many runs are left and how long they will take.
 
     Args:
-        runs: Chosen ones.
-        design: Run folder of the full design.
+        plan: Of the study.
+        chosen: The runs that are asked for.
         jobs: Runs at a time.
     """
-    left = [run for run in runs if run.state != "finished"]
-    text = f"{len(runs)} runs, {len(runs) - len(left)} finished, {len(left)} to train"
-    seconds, source = seconds_of_a_run(runs, design)
+    left = [run for run in chosen if run.state != "finished"]
+    text = f"{len(chosen)} runs, {len(chosen) - len(left)} finished, {len(left)} to train"
     if not left:
         return text + "."
+    seconds, source = expected_seconds(plan, left)
     if not np.isfinite(seconds):
         return f"{text}. How long they take is known after the first."
-    rounds = -(-len(left) // jobs)
-    return f"{text}: about {in_words(seconds * rounds)} ({in_words(seconds)} each, {source})."
+    at_a_time = min(jobs, len(left))
+    return f"{text}: about {in_words(seconds / at_a_time)}, {source}."
 
 
-def seconds_of_a_run(runs: Sequence[PlannedRun], design: Path) -> tuple[float, str]:
-    """Return how long a run takes, and where that was measured; NaN when it is not known.
+def expected_seconds(plan: Plan, left: Sequence[PlannedRun]) -> tuple[float, str]:
+    """Return how long some runs take one after the other, and where that was measured.
+
+    A variant takes as long as its other seeds did, else as the runs of the study on average, else
+    as the training of the design by `fit`; NaN when nothing was measured yet.
 
     Args:
-        runs: Of the study.
-        design: Run folder of the full design, whose ``history.csv`` may tell.
+        plan: Of the study.
+        left: The runs.
     """
-    records = [read_record(run.folder) for run in runs]
-    known = [record["seconds"] for record in records if record.get("seconds")]
-    if known:
-        return float(np.mean(known)), f"as the {len(known)} trained so far"
-    if (history := design / "history.csv").is_file():
+    measured: dict[str, list[float]] = {}
+    for run in plan.runs:
+        if seconds := read_record(run.folder).get("seconds"):
+            measured.setdefault(run.variant, []).append(seconds)
+    if measured:
+        known = [seconds for of_variant in measured.values() for seconds in of_variant]
+        each = [float(np.mean(measured.get(run.variant, known))) for run in left]
+        return sum(each), f"as the {len(known)} trained so far took"
+    if (history := plan.run / "history.csv").is_file():
         table = pd.read_csv(history)
         if "system/epoch_seconds" in table and len(table):
-            return float(table["system/epoch_seconds"].sum()), f"as {design} took"
+            return len(left) * float(table["system/epoch_seconds"].sum()), f"as {plan.run} took"
     return float("nan"), ""
 
 

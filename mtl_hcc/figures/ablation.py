@@ -32,7 +32,8 @@ def ablation(ablation: pd.DataFrame) -> "Figure":
         figure = empty_figure(7.1, 2)
         note(figure.add_subplot(), "no variant beside the full design")
         return describe(figure, "No ablation: no variant was trained beside the full design.")
-    tasks, variants = list(rows["task"].unique()), list(rows["variant"].unique())
+    tasks, drawn = list(rows["task"].unique()), set(rows["variant"])
+    variants = [str(name) for name in ablation["variant"].unique() if name in drawn]
     figure = empty_figure(7.1, 1.1 + 0.2 * len(variants))
     panels = figure.subplots(1, len(tasks), sharex=True, sharey=True, squeeze=False)[0]
     for axes, task in zip(panels, tasks, strict=True):
@@ -41,7 +42,11 @@ def ablation(ablation: pd.DataFrame) -> "Figure":
     panels[0].set_yticks(range(len(variants)), [variant_name(name) for name in variants])
     panels[0].set_ylim(len(variants) - 0.5, -0.5)
     figure.supxlabel("Variant minus full design (95% interval)", fontsize=TEXT_SIZE)
-    return describe(figure, f"{caption(rows)} Squares: means over seeds; dots: single seeds.")
+    return describe(
+        figure,
+        f"{caption(rows)} Squares: means over seeds, filled where the interval excludes zero "
+        "(orange: worse than the full design); dots: single seeds.",
+    )
 
 
 def _forest(axes: "Axes", rows: pd.DataFrame, variants: list[str]) -> None:

@@ -198,10 +198,10 @@ def test_the_time_is_estimated_from_finished_runs_else_from_the_design(
     seconds = pd.DataFrame({"epoch": [0, 1], "system/epoch_seconds": [200.0, 400.0]})
     seconds.to_csv(tmp_path / "run" / "history.csv", index=False)
     done = call(ablate.main, *command, "--list", "--jobs", "2")
-    assert f"2 to train: about 10 minutes (10 minutes each, as {tmp_path / 'run'}" in done.out
+    assert f"2 to train: about 10 minutes, as {tmp_path / 'run'} took." in done.out
     call(ablate.main, *command, "--only", "full_seed0")
     done = call(ablate.main, *command, "--list")
-    assert re.search(r"1 finished, 1 to train: about \d+ seconds \(.* the 1 trained so", done.out)
+    assert re.search(r"1 finished, 1 to train: about \d+ seconds, as the 1 trained so", done.out)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_there_is_a_panel_for_each_task_and_a_row_for_each_variant(table):
     figure = ablation(table)
     assert [axes.get_title() for axes in figure.axes] == ["OS C-index", "MVI AUC"]
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert names == ["no bank", "mvi alone"]
+    assert names == ["no bank", "mvi alone"], "in the order of the table"
     assert figure.axes[0].yaxis_inverted(), "the first variant is on top"
 
 
