@@ -177,6 +177,15 @@ def _cells(rows: pd.DataFrame, expected: float, chance: float) -> list[str]:
     return [mean, f"**{text}**" if missed.sum() > allowed else text]
 
 
+def _all_together(records: pd.DataFrame) -> str:
+    """Return the share of false alarms over all metrics and cohorts."""
+    null = records["metric"].map(NULL)
+    alarms = (records["low"] > null) | (records["high"] < null) | (records["p"] < 0.05)
+    judged = records["low"].notna() | records["p"].notna()
+    share = 100 * alarms[judged].mean()
+    return f"All together: {alarms[judged].sum()} of {judged.sum():,} ({share:.1f}%).\n"
+
+
 def main() -> None:
     """Repeat, count, and write the tables."""
     parser = argparse.ArgumentParser(description="Count false alarms.")
@@ -210,6 +219,7 @@ def main() -> None:
         "Missed: the interval leaves out the null value, or p < 0.05. The mean of hazard ratios "
         "is geometric.\n",
         report(found[True], None),
+        _all_together(found[True]),
         f"Machine: {os.cpu_count()} CPU cores, {platform.machine()}, "
         f"Python {platform.python_version()}, mtl_hcc {version('mtl_hcc')}.\n",
     ]
