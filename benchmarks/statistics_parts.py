@@ -146,7 +146,8 @@ def scaling() -> str:
         f"Seconds for {RESAMPLES} resamples on one core, sorting included (weights of the rows "
         "themselves; every patient and every pair counts, nothing is sampled but the resamples), "
         "and the largest memory of the process. The last column is the growth from "
-        f"{SIZES[-2]:,} to {SIZES[-1]:,} patients: 10 is linear, n log n gives 12.5.\n\n"
+        f"{SIZES[-2]:,} to {SIZES[-1]:,} patients: 10 is linear, n log n gives 12.5; more is the "
+        "processor's cache.\n\n"
         f"| | {header} | growth |\n|---|{'---:|' * (len(SIZES) + 1)}\n" + "\n".join(lines) + "\n"
     )
 

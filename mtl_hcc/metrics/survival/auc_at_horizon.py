@@ -54,10 +54,10 @@ def auc_at_horizon_statistic(
         values = np.empty(len(counts))
         for part, heights in censoring.blocks(counts):
             block = counts[part]
-            weights = block * censoring.event_weights(heights, len(block))
             right, pairs = np.zeros(len(block)), np.zeros(len(block))
             for lower in groups:
-                of_cases = weights.take(lower.of, axis=1)
+                of_cases = censoring.event_weights(heights, len(block), lower.of)
+                of_cases *= block.take(lower.of, axis=1)
                 right += np.einsum("rc,rc->r", of_cases, lower(block))
                 controls = block.take(lower.among, axis=1).sum(axis=1, dtype=np.float64)
                 pairs += of_cases.sum(axis=1) * controls

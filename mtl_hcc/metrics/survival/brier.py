@@ -56,10 +56,11 @@ class _Weighted:
 
     def __call__(self, counts: Counts, heights: Heights) -> tuple[FloatArray, FloatArray]:
         """Return the weights (resample, case) and (resample, control)."""
-        then = self.censoring.horizon_weights(heights, self.days, len(counts))
-        own = self.censoring.event_weights(heights, len(counts))
-        cases: FloatArray = counts[:, self.case] * own[:, self.case]
-        controls: FloatArray = counts[:, self.control] * then[:, self.control]
+        weights, resamples = self.censoring, len(counts)
+        cases: FloatArray = weights.event_weights(heights, resamples, self.case)
+        controls: FloatArray = weights.horizon_weights(heights, self.days, resamples, self.control)
+        cases *= counts.take(self.case, axis=1)
+        controls *= counts.take(self.control, axis=1)
         return cases, controls
 
 

@@ -28,13 +28,11 @@ class FoldCensoring:
         rows: Rows of the fold.
         curve: Of the patients that the weights come from.
         train: Their places among the train patients; ``None`` = the rows themselves.
-        own: Columns of the curve with G just before each row's own time.
     """
 
     rows: Rows
     curve: ProductLimit
     train: Rows | None
-    own: Rows
 
 
 Heights = list[FloatArray]
@@ -51,12 +49,19 @@ class CensoringWeights:
 
     Args:
         sample: Rows and train rows of one survival task.
+
+    Attributes:
+        folds: Of the rows.
+        fold_of: (row,) Place of its fold.
+        own: (row,) Column of its fold's curve with G just before its own time.
+        note: For the column ``method``.
     """
 
     def __init__(self, sample: TaskRows) -> None:
         rows, train = sample.rows, sample.train
         patients, place = np.unique(train["patient_id"].astype(str), return_inverse=True)
         self.folds: list[FoldCensoring] = []
+        self.fold_of, self.own = np.empty((2, len(rows)), dtype=np.intp)
         for fold in np.unique(rows["fold"]):
             inside = np.flatnonzero(rows["fold"] == fold)
             own, of_train = rows.iloc[inside], train[train["fold"] == fold]
@@ -64,7 +69,9 @@ class CensoringWeights:
             source = own if itself else of_train
             curve = ProductLimit(source["time_days"], source["event"], of="censoring")
             who = None if itself else place[np.flatnonzero(train["fold"] == fold)]
-            self.folds.append(FoldCensoring(inside, curve, who, curve.before(own["time_days"])))
+            self.fold_of[inside] = len(self.folds)
+            self.own[inside] = curve.before(own["time_days"])
+            self.folds.append(FoldCensoring(inside, curve, who))
         self.train_patients = 0
         if any(fold.train is not None for fold in self.folds):
             self.train_patients = len(patients)
@@ -102,20 +109,49 @@ class CensoringWeights:
             for fold in self.folds
         ]
 
-    def horizon_weights(self, heights: Heights, days: float, resamples: int) -> FloatArray:
-        """Return 1 / G(t) at one time for the fold of each row, NaN where nobody is followed."""
-        weights = np.empty((resamples, sum(len(fold.rows) for fold in self.folds)))
-        for fold, of_fold in zip(self.folds, heights, strict=True):
-            then = of_fold[:, [int(fold.curve.after(days))]]
-            weights[:, fold.rows] = np.divide(
-                1, then, out=np.full_like(then, np.nan), where=then > 0
-            )
+    def horizon_weights(
+        self, heights: Heights, days: float, resamples: int, of: Rows | None = None
+    ) -> FloatArray:
+        """Return 1 / G(t) at one time for the fold of each row, NaN where nobody is followed.
+
+        Args:
+            heights: From :meth:`blocks`.
+            days: The time t.
+            resamples: Of the block.
+            of: Rows that are asked about; default: all.
+
+        Returns:
+            (resample, row asked about).
+        """
+        rows = np.arange(len(self.fold_of)) if of is None else of
+        weights = np.empty((resamples, len(rows)))
+        for place, inside in self._by_fold(rows):
+            then = heights[place][:, [int(self.folds[place].curve.after(days))]]
+            weights[:, inside] = np.divide(1, then, out=np.full_like(then, np.nan), where=then > 0)
         return weights
 
-    def event_weights(self, heights: Heights, resamples: int) -> FloatArray:
-        """Return 1 / G(t-) at each row's own time, 0 where nobody is followed: (resample, row)."""
-        weights = np.zeros((resamples, sum(len(fold.rows) for fold in self.folds)))
-        for fold, of_fold in zip(self.folds, heights, strict=True):
-            own = of_fold[:, fold.own]
-            weights[:, fold.rows] = np.divide(1, own, out=np.zeros_like(own), where=own > 0)
+    def event_weights(self, heights: Heights, resamples: int, of: Rows | None = None) -> FloatArray:
+        """Return 1 / G(t-) at each row's own time, 0 where nobody is followed any more.
+
+        Args:
+            heights: From :meth:`blocks`.
+            resamples: Of the block.
+            of: Rows that are asked about; default: all.
+
+        Returns:
+            (resample, row asked about).
+        """
+        rows = np.arange(len(self.fold_of)) if of is None else of
+        weights = np.empty((resamples, len(rows)))
+        for place, inside in self._by_fold(rows):
+            own = heights[place].take(self.own[rows[inside]], axis=1)
+            weights[:, inside] = np.divide(1, own, out=np.zeros_like(own), where=own > 0)
         return weights
+
+    def _by_fold(self, rows: Rows) -> Iterator[tuple[int, slice | Rows]]:
+        """Return the folds of these rows: (place of the fold, places among the rows)."""
+        if len(self.folds) == 1:
+            yield 0, slice(None)
+            return
+        for place in range(len(self.folds)):
+            yield place, np.flatnonzero(self.fold_of[rows] == place)
