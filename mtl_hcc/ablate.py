@@ -85,7 +85,9 @@ def write_table(plan: Plan, console: Console) -> None:
     finished = [run for run in plan.runs if run.state == "finished"]
     missing = [run.name for run in plan.runs if run not in finished]
     if missing:
-        console.print(f"Not in the table, for not finished: {', '.join(missing)}.")
+        first = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        share = f"{len(missing)} of {len(plan.runs)} runs"
+        console.print(f"Not in the table, for not finished: {share} ({first}).")
     if not any(run.variant == FULL for run in finished):
         console.print("No table yet: the full design is not finished.")
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
 from mtl_hcc.ablation.planned_run import PlannedRun
 from mtl_hcc.ablation.study import FULL, Study
@@ -85,7 +85,7 @@ def plan_runs(parser: ArgumentParser, flags: Sequence[str], study: Study) -> Pla
     Raises:
         ConfigError: naming the variant, the setting, and the closest known one.
     """
-    full = plain_config(parser, read_config(parser, flags))
+    full = _settled(parser, read_config(parser, flags))
     if full["ckpt_path"] is not None:
         raise ConfigError(
             f"ckpt_path is {full['ckpt_path']}",
@@ -125,7 +125,15 @@ def _with_settings(
         config = read_config(parser, [*flags, "--config", text])
     except ConfigError as error:
         raise _in_variant(error, where) from error
-    return plain_config(parser, config)
+    return _settled(parser, config)
+
+
+def _settled(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
+    """Return plain values that stay the same when they are read again, as a run's process does.
+
+    The first reading may leave empty ``init_args``, which the second drops.
+    """
+    return plain_config(parser, config_from_dict(parser, plain_config(parser, config)))
 
 
 def _built(parser: ArgumentParser, values: dict[str, Any], where: str) -> CohortDataModule:

@@ -144,7 +144,7 @@ def test_a_run_that_fails_is_named_and_the_others_are_trained(
     assert in_process == ["full_seed0", "slow_seed0", "no_bank_seed0"]
     assert "slow_seed0 (" in done.out
     assert "failed: ended by signal 9" in done.out
-    assert "Not in the table, for not finished: slow_seed0" in done.out
+    assert "Not in the table, for not finished: 1 of 3 runs (slow_seed0)." in done.out
     assert "RunError: slow_seed0" in done.err
     assert "1 of 3 runs failed" in done.err
     table = pd.read_csv(tmp_path / "run" / "ablation.csv")

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from tiny_runs import CONFIGS
 
 from mtl_hcc.ablation.plan import plan_runs
 from mtl_hcc.ablation.study import read_study
-from mtl_hcc.config import build_parser, config_from_dict, instantiate
+from mtl_hcc.config import build_parser, config_from_dict, instantiate, plain_config
 from mtl_hcc.errors import ConfigError
 
 SHIPPED = [CONFIGS / "ct_mtl.yaml", CONFIGS / "ablation" / "ct_mtl.yaml"]
@@ -57,6 +58,15 @@ def test_each_shipped_variant_changes_what_its_name_says(shipped):
         assert of_data[f"{task}_alone"]["endpoints"] == [task]
     assert of_model["no_bank"]["risk_bank"] is None
     assert of_model["full"]["risk_bank"] is not None
+
+
+def test_a_run_s_process_reads_exactly_the_values_that_were_planned(shipped, parser):
+    """Else it would write another fingerprint than the study looks for."""
+    for run in shipped.runs[:14]:
+        again = plain_config(
+            parser, config_from_dict(parser, yaml.safe_load(yaml.dump(run.values)))
+        )
+        assert again == run.values, run.name
 
 
 def test_a_variant_keeps_everything_that_it_does_not_name(shipped):
