@@ -37,16 +37,18 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     made.add_argument("--names", nargs="+", help="name of each model (default: its run folder)")
     made.add_argument(
-        "--bootstraps", type=int, help="patient resamples (default: as the run, or 1000)"
+        "--bootstraps", type=whole_number, help="patient resamples (default: as the run, or 1000)"
     )
-    made.add_argument("--seed", type=int, help="of the resamples (default: as the run, or 0)")
+    made.add_argument(
+        "--seed", type=whole_number, help="of the resamples (default: as the run, or 0)"
+    )
     made.add_argument(
         "--threshold", default="0.5",
         help="cut-off of two-class tasks, or youden: the best one on the train rows (default: 0.5)",
     )  # fmt: skip
     made.add_argument(
         "--workers",
-        type=int,
+        type=whole_number,
         default=min(4, os.cpu_count() or 1),
         help="processes (default: %(default)s)",
     )
@@ -64,10 +66,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     from mtl_hcc.reporting.run_folder import read_runs
     from mtl_hcc.reporting.write import write_report
 
-    for name in ("bootstraps", "seed", "workers"):
-        value = getattr(arguments, name)
-        if value is not None and value < (name == "workers"):
-            raise ConfigError(f"{value}", where=f"--{name}", expected="a positive whole number")
+    if arguments.run and arguments.patients:
+        raise ConfigError(
+            "it goes with --predictions",
+            where="--patients",
+            remedy="Leave it out: a run folder holds its own patients.csv.",
+        )
     console = Console()
     if arguments.run:
         study = read_runs(arguments.run, names=arguments.names)
@@ -82,12 +86,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     output = arguments.output or place / "report"
     report = write_report(
-        study, output, workers=arguments.workers, progress=console.is_terminal, **settings
+        study, output, workers=max(1, arguments.workers), progress=console.is_terminal, **settings
     )
     for name, reason in report.failed.items():
         console.print(f"{name}: {reason}", style="yellow", soft_wrap=True, markup=False)
     console.print(f"wrote {report.page}", soft_wrap=True)
     console.print(f"next: open {report.page.resolve().as_uri()} in a browser", soft_wrap=True)
+
+
+def whole_number(text: str) -> int:
+    """Read zero or a positive whole number (argparse words the error)."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return number
 
 
 if __name__ == "__main__":

@@ -63,7 +63,14 @@ def learning_curves(history: pd.DataFrame) -> "Figure":
         if set(named) <= set(SPLITS):
             handles |= named
         else:
-            axes.legend(frameon=False, fontsize=7, handlelength=1)
+            room = {"loc": "upper left", "bbox_to_anchor": (1.05, 1)}
+            beside = axes.legend(
+                frameon=False,
+                fontsize=7,
+                handlelength=1,
+                **(room if place + 1 < rows * columns else {}),
+            )
+            beside.set_in_layout(False)
     figure.legend(
         list(handles.values()), list(handles), loc="outside upper center", ncols=2,
         frameon=False, fontsize=8,

@@ -10,8 +10,10 @@ from mtl_hcc.reporting.exhibits import FigureFiles, TableFile
 from mtl_hcc.reporting.key_results import NO_VALUE
 from mtl_hcc.reporting.reading import how_to_read, title_of
 
-FEW_ROWS = 40
+FEW_ROWS = 30
 """A longer table is folded."""
+ALWAYS_OPEN = "table_one"
+"""But for the table that every paper shows."""
 MOST_ROWS = 200
 """Of a longer table the page shows the beginning; the CSV file holds all."""
 CSS_INCH = 96
@@ -139,7 +141,7 @@ def table_block(table: TableFile, *, folded: bool = False, beside_figure: bool =
         numbers=[_is_number(shown.iloc[:, place]) for place in range(shown.shape[1])],
         link=f"tables/{table.name}.csv",
         total=len(everything),
-        folded=folded or len(everything) > FEW_ROWS,
+        folded=folded or (len(everything) > FEW_ROWS and not table.name.startswith(ALWAYS_OPEN)),
         note=hidden if len(everything) > MOST_ROWS else "",
     )
 

@@ -22,6 +22,10 @@ NOT_HERE = {
     "ablation": "No ablation was run: python -m mtl_hcc.ablate trains the design with one part "
     "changed at a time.",
 }
+COMPARED = (
+    "The runs are compared as models: sections Key results and Comparison of models. For the same "
+    "folds, several seeds and paired intervals: python -m mtl_hcc.ablate."
+)
 FOLDED = ("settings", "versions", "cohort_flow")
 
 
@@ -91,7 +95,8 @@ def _exhibits(
     drawn = {name: figures[name] for name in in_section(anchor, figures)}
     made = {name: tables[name] for name in in_section(anchor, tables)}
     if anchor in NOT_HERE and anchor not in study.tables:
-        return [Note(NOT_HERE[anchor], missing=True)]
+        several = len(study.networks) > 1
+        return [Note(COMPARED if several else NOT_HERE[anchor], missing=not several)]
     shown: list[Block] = []
     for name, figure in drawn.items():
         if not figure.absent or not study.missing:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from mtl_hcc.figures.canvas import in_split_order
 from mtl_hcc.reporting.study import Study
+from mtl_hcc.tables.column_names import readable_name
 
 
 def short(value: object) -> str:
@@ -46,11 +48,15 @@ def summary(study: Study) -> list[tuple[str, str]]:
     facts = [
         ("Patients", f"{main['patient_id'].nunique()}"),
         ("Centers", f"{len(centers)}" + (f" ({', '.join(centers)})" if len(centers) <= 8 else "")),
-        ("Splits", _splits(splits.to_dict(), folds)),
+        (
+            "Splits",
+            _splits({name: splits[name] for name in in_split_order(list(splits.index))}, folds),
+        ),
         ("Outcomes", ", ".join(str(task).upper() for task in main["task"].unique())),
     ]
     if len(study.networks) > 1:
         facts.append(("Models", ", ".join(study.networks)))
+        facts.append(("Curves, patients and settings", f"of {study.networks[0]}"))
     facts.append(("Compared with", ", ".join(map(str, others)) or "no other model"))
     return facts + _design(study.config)
 
@@ -78,7 +84,7 @@ def _design(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("Cohort", _cohort(cohort, setting(config, "data.source"))),
         ("Images", images if phases else "none: clinical columns only"),
-        *([("Clinical columns", short(list(covariates)))] if covariates else []),
+        *([("Clinical columns", ", ".join(map(readable_name, covariates)))] if covariates else []),
         ("Network", ", ".join(network)),
         ("Task weights", short(setting(config, "model.weighting"))),
         ("Seed", str(config.get("seed", "unknown"))),

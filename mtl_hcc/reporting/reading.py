@@ -45,6 +45,8 @@ HOW_TO_READ = {
     "better. A curve should stay under that of the model that knows nothing about the patient.",
     "comparison": "Each line is the difference between two models with its interval. An interval "
     "that crosses zero is compatible with no difference.",
+    "ablation": "Each line is the design with one part changed. A point to the left of zero means "
+    "that the part was worth having; an interval that crosses zero leaves that open.",
     "reclassification": "How many patients move to a more fitting risk group when one model takes "
     "the other's place.",
 }
