@@ -11,6 +11,7 @@ import pandas as pd
 from mtl_hcc.figures import FIGURES
 from mtl_hcc.metrics.comparisons import COMPARISON_COLUMNS, compare_models
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
+from mtl_hcc.metrics.resamples import Resamples
 from mtl_hcc.reporting.exhibits import FigureFiles, TableFile, draw, tabulate
 from mtl_hcc.tables import TABLES
 
@@ -34,30 +35,24 @@ class Workshop:
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return what ``evaluate_predictions`` and ``compare_models`` return.
 
-        Metrics are dealt by model and task, comparisons by task: resamples depend on the patients
-        and the seed only, so the values are those of the undivided table.
+        They are dealt by task: resamples depend on the patients and the seed only, so the values
+        are those of the undivided table, and the comparisons of a task use its metrics' resamples.
 
         Args:
             predictions: Checked, with ``model``.
             settings: ``bootstraps``, ``seed`` and ``threshold``.
         """
         shared = self._share("predictions", {"predictions": predictions})
-        rows = predictions[["model", "task"]].drop_duplicates()
-        pairs = list(rows.itertuples(index=False, name=None))
         tasks = list(predictions["task"].unique())
-        compared = tasks if predictions["model"].nunique() > 1 else []
-        jobs: list[Job] = [(_compare, (shared, task, settings)) for task in compared]
-        jobs += [(_evaluate, (shared, model, task, settings)) for model, task in pairs]
-        done = self._run(jobs, "Computing statistics")
-        metrics = pd.concat(done[len(compared) :], ignore_index=True)
-        if not compared:
-            return metrics, pd.DataFrame(columns=COMPARISON_COLUMNS)
-        order = predictions[["split", "task"]].drop_duplicates().reset_index(drop=True)
-        place = order.reset_index(names="place")
-        comparisons = pd.concat(done[: len(compared)], ignore_index=True)
-        comparisons = comparisons.merge(place, on=["split", "task"], how="left")
-        comparisons = comparisons.sort_values("place", kind="stable").drop(columns="place")
-        return metrics, comparisons.reset_index(drop=True)
+        done = self._run(
+            [(_statistics, (shared, task, settings)) for task in tasks], "Computing statistics"
+        )
+        metrics = pd.concat([of_task for of_task, _ in done], ignore_index=True)
+        comparisons = pd.concat([of_task for _, of_task in done], ignore_index=True)
+        return (
+            _in_order(metrics, predictions[["model", "task"]]),
+            _in_order(comparisons, predictions[["split", "task"]]),
+        )
 
     def exhibits(
         self, sources: Mapping[str, pd.DataFrame]
@@ -106,15 +101,30 @@ def _tables(path: Path) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def _evaluate(path: Path, model: str, task: str, settings: dict[str, Any]) -> pd.DataFrame:
-    predictions = _tables(path)["predictions"]
-    rows = predictions[(predictions["model"] == model) & (predictions["task"] == task)]
-    return evaluate_predictions(rows, **settings)
+def _statistics(
+    path: Path, task: str, settings: dict[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compute the metrics of one task, and the comparisons of its models on the same resamples."""
+    rows = _tables(path)["predictions"]
+    rows = rows[rows["task"] == task]
+    resamples = Resamples(bootstraps=settings["bootstraps"], seed=settings["seed"])
+    metrics = evaluate_predictions(rows, threshold=settings["threshold"], resamples=resamples)
+    if rows["model"].nunique() == 1:
+        return metrics, pd.DataFrame(columns=COMPARISON_COLUMNS)
+    return metrics, compare_models(rows, threshold=settings["threshold"], resamples=resamples)
 
 
-def _compare(path: Path, task: str, settings: dict[str, Any]) -> pd.DataFrame:
-    predictions = _tables(path)["predictions"]
-    return compare_models(predictions[predictions["task"] == task], **settings)
+def _in_order(table: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """Sort a table's blocks by their first appearance in the predictions.
+
+    Args:
+        table: With the columns of ``places``.
+        places: Two columns of the predictions.
+    """
+    order = places.drop_duplicates().reset_index(drop=True).reset_index(names="place")
+    placed = table.merge(order, on=list(places), how="left")
+    placed = placed.sort_values("place", kind="stable").drop(columns="place")
+    return placed.reset_index(drop=True)
 
 
 def _draw(path: Path, name: str) -> FigureFiles:
