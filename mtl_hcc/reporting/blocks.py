@@ -129,7 +129,7 @@ def table_block(table: TableFile, *, folded: bool = False, beside_figure: bool =
     everything = table.table
     if everything.empty:
         return Note(f"{title}: {table.caption or 'nothing to show'}", missing=True)
-    printed = [name for name in everything if str(name)[:1].isupper()]
+    printed = [name for name in everything if _is_printed(everything[name])]
     shown = everything[everything.columns if table.whole else printed or everything.columns]
     shown = shown.head(MOST_ROWS)
     hidden = f"The first {MOST_ROWS} of {len(everything)} rows; the CSV file holds all."
@@ -163,6 +163,12 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:.3g}"
     return str(value)
+
+
+def _is_printed(column: "pd.Series[str]") -> bool:
+    """Tell whether a column is for print: a capital, or ``p`` as text, as statisticians write it."""
+    name = str(column.name)
+    return name[:1].isupper() or (name == "p" and not pd.api.types.is_numeric_dtype(column))
 
 
 def _is_number(column: "pd.Series[float]") -> bool:

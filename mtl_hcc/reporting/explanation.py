@@ -11,9 +11,11 @@ from mtl_hcc.reporting.blocks import Block, Note, Picture, data_uri
 from mtl_hcc.reporting.exhibits import TableFile
 from mtl_hcc.reporting.key_results import NO_VALUE
 from mtl_hcc.reporting.run_folder import read_csv
+from mtl_hcc.tables.printed_numbers import p_text
 
 FOLDER = "explanation"
 MOST_PICTURES = 4
+DIGITS = 2
 WIDTH_PIXELS = 1400
 """Pictures are made no wider in the page; the files of `explain` have all pixels."""
 REGION_NAMES = {
@@ -57,10 +59,10 @@ def explanation_blocks(folder: Path) -> list[Block]:
     pictures = _some(sorted((folder / "overlays").glob("*.png")))
     return [
         Picture(
-            title="Activation map of one patient" if place == 0 else "",
-            caption="Where the network looked in one patient: color over the image, with the "
-            "predicted survival. An example, not evidence: the pooled tables are. The name in the "
-            "title is the patient_id of the cohort's table.",
+            title="Activation maps of single patients" if place == 0 else "",
+            caption=f"{_task(path)}: where the network looked in one patient, as color over the "
+            "image, with the predicted survival. An example; the evidence are the pooled tables. "
+            "The name in the picture is the patient_id of the cohort's table.",
             source=data_uri(_smaller(path), "png"),
         )
         for place, path in enumerate(pictures)
@@ -71,8 +73,13 @@ def _some(pictures: Sequence[Path]) -> list[Path]:
     """Return a few pictures: one per task first, as the names end."""
     by_task: dict[str, list[Path]] = {}
     for path in pictures:
-        by_task.setdefault(path.stem.rpartition("_")[2], []).append(path)
+        by_task.setdefault(_task(path), []).append(path)
     return [paths[0] for paths in by_task.values()][:MOST_PICTURES]
+
+
+def _task(path: Path) -> str:
+    """Return the outcome that a picture is about: the end of its name."""
+    return path.stem.rpartition("_")[2].upper()
 
 
 def _smaller(path: Path) -> bytes:
@@ -99,7 +106,7 @@ def _regions(table: pd.DataFrame) -> TableFile:
             "Patients": str(int(row["n"])),
             "Share of the map": _interval(row, "share"),
             "At random places": _number(row.get("share_null")),
-            "p": _number(row.get("p")),
+            "P-value": p_text(float(row.get("p", "nan"))),
             "Hit rate": _interval(row, "hit"),
         }
         for row in table.to_dict("records")
@@ -126,7 +133,7 @@ def _occlusion(table: pd.DataFrame) -> TableFile:
             "With": _number(row["value"]),
             "Without": _number(row["value_without"]),
             "Drop (95% CI)": _interval(row, "drop", prefix=""),
-            "p": _number(row.get("p")),
+            "P-value": p_text(float(row.get("p", "nan"))),
         }
         for row in table.to_dict("records")
     ]
@@ -147,4 +154,4 @@ def _interval(row: Any, name: str, *, prefix: str | None = None) -> str:
 
 def _number(value: Any) -> str:
     missing = value is None or value != value  # NaN differs from itself
-    return NO_VALUE if missing else f"{float(value):.3g}"
+    return NO_VALUE if missing else f"{float(value):.{DIGITS}f}"

@@ -131,7 +131,7 @@ def test_no_patient_is_named_in_the_page_but_under_an_activation_map(made):
 
 
 def test_explanation_and_ablation_of_the_run_are_shown(made):
-    for text in ("0.31 (0.25 to 0.37)", "portal venous", "no rotation", "0.650"):
+    for text in ("0.31 (0.25 to 0.37)", "portal venous", "0.005", "no rotation", "0.650"):
         assert text in made.text, text
     assert (made.folder / "tables" / "regions.csv").is_file()
 
