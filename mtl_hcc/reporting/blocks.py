@@ -166,7 +166,7 @@ def cell(value: object) -> str:
 
 
 def _is_printed(column: "pd.Series[str]") -> bool:
-    """Tell whether a column is for print: a capital, or ``p`` as text, as statisticians write it."""
+    """Tell whether a column is for print: its name has a capital, or is ``p`` and holds text."""
     name = str(column.name)
     return name[:1].isupper() or (name == "p" and not pd.api.types.is_numeric_dtype(column))
 
