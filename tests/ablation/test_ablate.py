@@ -79,7 +79,7 @@ def test_a_whole_study_on_images_gives_the_table_with_paired_intervals(
     assert "model.aggregator.init_args.phases: 2, data.phases: [arterial, portal_venous]`" in text
 
 
-def test_given_again_nothing_is_trained_and_other_folds_are_refused(
+def test_given_again_only_what_changed_is_trained_and_other_folds_are_refused(
     command: list[str], in_process: list[str], tmp_path: Path
 ):
     assert call(ablate.main, *command).code == 0
@@ -90,6 +90,14 @@ def test_given_again_nothing_is_trained_and_other_folds_are_refused(
     assert "2 runs, 2 finished, 0 to train" in done.out
     assert len(in_process) == 2
     assert (tmp_path / "run" / "ablation.csv").read_bytes() == before
+    # Another setting of one variant concerns its runs only; a flag concerns all.
+    write_study(tmp_path, {"no_bank": {"model.risk_bank.capacity": 8}}, seeds=[0])
+    done = call(ablate.main, *command)
+    assert done.code == 0, done.err
+    assert in_process[2:] == ["no_bank_seed0"]
+    assert "no_bank_seed0 is trained anew: settings or data changed" in done.out
+    done = call(ablate.main, *command, "--model.learning_rate", "0.02", "--list")
+    assert done.out.count("settings changed") == 2
     # Predictions of patients who were in another split are never compared.
     path = tmp_path / "run" / "ablation" / "no_bank_seed0" / "predictions.csv"
     path.write_text(path.read_text().replace(",validation,", ",train,"))
@@ -151,33 +159,6 @@ def test_a_run_that_fails_is_named_and_the_others_are_trained(
     assert set(table["variant"]) == {"full", "no_bank"}
 
 
-def test_changed_settings_train_only_what_they_concern(
-    command: list[str], in_process: list[str], tmp_path: Path
-):
-    call(ablate.main, *command)
-    in_process.clear()
-    write_study(tmp_path, {"no_bank": {"model.risk_bank.capacity": 8}}, seeds=[0])
-    done = call(ablate.main, *command)
-    assert done.code == 0, done.err
-    assert in_process == ["no_bank_seed0"]
-    assert "no_bank_seed0 is trained anew: settings or data changed" in done.out
-    done = call(ablate.main, *command, "--model.learning_rate", "0.02", "--list")
-    assert done.out.count("settings changed") == 2, "a flag concerns every run"
-
-
-def test_only_trains_what_it_names_and_the_table_waits_for_the_design(
-    command: list[str], in_process: list[str], tmp_path: Path
-):
-    done = call(ablate.main, *command, "--only", "no_bank_seed0")
-    assert done.code == 0, done.err
-    assert in_process == ["no_bank_seed0"]
-    assert "No table yet: the full design is not finished." in done.out
-    assert not (tmp_path / "run" / "ablation.csv").exists()
-    done = call(ablate.main, *command, "--only", "full")
-    table = pd.read_csv(tmp_path / "run" / "ablation.csv")
-    assert table.loc[table["variant"] == "no_bank", "difference"].notna().any()
-
-
 def test_list_prints_the_plan_and_writes_nothing(command: list[str], tmp_path: Path):
     done = call(ablate.main, *command, "--list")
     assert done.code == 0, done.err
@@ -191,7 +172,7 @@ def test_list_prints_the_plan_and_writes_nothing(command: list[str], tmp_path: P
     assert not (tmp_path / "store").exists()
 
 
-def test_the_time_is_estimated_from_finished_runs_else_from_the_design(
+def test_only_trains_what_it_names_the_table_waits_and_the_time_is_estimated(
     command: list[str], in_process: list[str], tmp_path: Path
 ):
     (tmp_path / "run").mkdir()
@@ -199,9 +180,17 @@ def test_the_time_is_estimated_from_finished_runs_else_from_the_design(
     seconds.to_csv(tmp_path / "run" / "history.csv", index=False)
     done = call(ablate.main, *command, "--list", "--jobs", "2")
     assert f"2 to train: about 10 minutes, as {tmp_path / 'run'} took." in done.out
-    call(ablate.main, *command, "--only", "full_seed0")
+    done = call(ablate.main, *command, "--only", "no_bank_seed0")
+    assert done.code == 0, done.err
+    assert in_process == ["no_bank_seed0"]
+    assert "No table yet: the full design is not finished." in done.out
+    assert not (tmp_path / "run" / "ablation.csv").exists()
     done = call(ablate.main, *command, "--list")
     assert re.search(r"1 finished, 1 to train: about \d+ seconds, as the 1 trained so", done.out)
+    done = call(ablate.main, *command, "--only", "full")
+    assert in_process[1:] == ["full_seed0"]
+    table = pd.read_csv(tmp_path / "run" / "ablation.csv")
+    assert table.loc[table["variant"] == "no_bank", "difference"].notna().any()
 
 
 @pytest.mark.parametrize(
