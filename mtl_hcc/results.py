@@ -108,10 +108,11 @@ def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult) -> None:
 
 
 def _final_values(metrics: pd.DataFrame) -> dict[str, float]:
-    """Return the network's pooled values, named by split: ``external/concordance_harrell_os``."""
+    """Return the network's pooled values: ``external/auc_mvi``, ``external/auc_td_365_os``."""
     rows = metrics[(metrics["model"] == NETWORK) & (metrics["center"] == ALL_CENTERS)]
     rows = rows.dropna(subset=["value"])
-    names = rows["split"] + "/" + rows["metric"] + "_" + rows["task"]
+    horizon = ["" if pd.isna(days) else f"_{days:.0f}" for days in rows["horizon_days"]]
+    names = rows["split"] + "/" + rows["metric"] + horizon + "_" + rows["task"]
     return dict(zip(names, rows["value"].astype(float), strict=True))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from mtl_hcc.figures import FIGURES
+from mtl_hcc.reporting.exhibits import needed
 
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2 import Report
@@ -27,6 +28,8 @@ RESULTS: dict[TaskKind, tuple[str, str]] = {
 LEARNING, LEADERBOARD, FIGURE_SECTION = "Learning curves", "Leaderboard", "Figures"
 SPLITS = ("external", "test", "validation")
 TABLES = ("metrics", "predictions")
+RUN_TABLES = {"predictions", "metrics", "history", "patients", "quarantine"}
+"""What one run has: the figures that need no more are logged at its end."""
 GRID, HEIGHT = 24, 6
 """Width of the report's grid, and height of a panel in it."""
 
@@ -177,8 +180,10 @@ def _line(title: str, names: Sequence[str], words: str) -> "Panel":
 def _figures() -> "Panel":
     import wandb_workspaces.reports.v2 as wr
 
+    # Those of one run: its tables are enough for them.
+    names = [name for name, make in FIGURES.items() if set(needed(make)) <= RUN_TABLES]
     return wr.MediaBrowser(
-        title="Figures", media_keys=[f"figures/{name}" for name in FIGURES], num_columns=2
+        title="Figures", media_keys=[f"figures/{name}" for name in names], num_columns=2
     )
 
 

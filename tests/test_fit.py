@@ -133,7 +133,9 @@ def test_metrics_follow_the_contract_for_network_baselines_and_oracle(phantom_ru
         event = "mvi" if task == "mvi" else f"{task}_event"
         whole = rows[rows["metric"].isin(["concordance_harrell", "auc", "f1"])]
         assert (whole["events"] == members[event].sum()).all()
-    known = pooled.dropna(subset=["value", "ci_low"])
+    # Percentiles of biased statistics (distances, slopes) of so few need not hold the value.
+    plain = ["concordance_harrell", "auc", "f1", "accuracy", "sensitivity", "hazard_ratio", "brier"]
+    known = pooled[pooled["metric"].isin(plain)].dropna(subset=["value", "ci_low"])
     assert len(known) > 40
     assert (known["ci_low"] <= known["value"]).all()
     assert (known["value"] <= known["ci_high"]).all()
@@ -143,7 +145,8 @@ def test_metrics_follow_the_contract_for_network_baselines_and_oracle(phantom_ru
 def test_the_network_s_metrics_are_those_of_its_predictions(phantom_run):
     predictions, metrics = phantom_run.table("predictions.csv"), phantom_run.table("metrics.csv")
     values = metrics[(metrics["model"] == "network") & (metrics["center"] == "all")]
-    values = values.set_index(["split", "task", "metric"])["value"]
+    values = values[values["horizon_days"].isna()]
+    values = values.set_index(["split", "task", "metric"])["value"].sort_index()
     for split in SPLIT_SIZES:
         rows = predictions[predictions["split"] == split]
         for task in ("os", "rfs"):
@@ -161,8 +164,9 @@ def test_the_truth_as_prediction_gives_the_numbers_of_the_oracle(phantom_run, tm
     oracle = pd.read_csv(phantom_run.cohort / "oracle.csv").set_index("patient_id")
     table = pd.read_csv(phantom_run.cohort / "patients.csv").set_index("patient_id")
     metrics = phantom_run.table("metrics.csv")
-    keys = ["split", "center", "task", "metric"]
-    found = metrics[metrics["model"] == "oracle"].set_index(keys)["value"]
+    keys = ["split", "center", "task", "metric", "horizon_days"]
+    found = metrics[metrics["model"] == "oracle"].fillna({"horizon_days": 0})
+    found = found.set_index(keys)["value"].sort_index()
     for split in SPLIT_SIZES:
         rows = table[table["split"] == split]
         truth = oracle.loc[rows.index]
@@ -170,9 +174,9 @@ def test_the_truth_as_prediction_gives_the_numbers_of_the_oracle(phantom_run, tm
             expected = concordance_index_censored(
                 rows[f"{task}_event"] == 1, rows[f"{task}_days"], truth[f"{task}_log_hazard"]
             )[0]
-            assert found[split, "all", task, "concordance_harrell"] == pytest.approx(expected)
+            assert found[split, "all", task, "concordance_harrell", 0] == pytest.approx(expected)
         expected = roc_auc_score(rows["mvi"], truth["mvi_probability"])
-        assert found[split, "all", "mvi", "auc"] == pytest.approx(expected)
+        assert found[split, "all", "mvi", "auc", 0] == pytest.approx(expected)
     # And through the command, written as anybody's predictions would be.
     who = table[["center", "split"]].reset_index().assign(fold=0)
     rows = [
@@ -189,7 +193,8 @@ def test_the_truth_as_prediction_gives_the_numbers_of_the_oracle(phantom_run, tm
     pd.concat(rows).to_csv(tmp_path / "truth.csv", index=False)
     flags = ["--predictions", tmp_path / "truth.csv", "--output", tmp_path, "--bootstraps", "20"]
     assert call(evaluate.main, *flags).code == 0
-    evaluated = pd.read_csv(tmp_path / "metrics.csv").set_index(keys)["value"]
+    evaluated = pd.read_csv(tmp_path / "metrics.csv").fillna({"horizon_days": 0})
+    evaluated = evaluated.set_index(keys)["value"].sort_index()
     pd.testing.assert_series_equal(evaluated.loc[found.index], found, rtol=1e-9)
 
 

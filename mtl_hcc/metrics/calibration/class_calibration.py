@@ -24,7 +24,10 @@ MULTICLASS_CALIBRATION = ("brier", "brier_scaled")
 BINARY_CALIBRATION = (*MULTICLASS_CALIBRATION, *WEAK, *DISTANCES)
 """Names in the order of ``metrics.csv``."""
 RECALIBRATION = "logistic recalibration"
-SMOOTHED = "curve by logistic regression on a spline of logit(probability)"
+SMOOTHED = (
+    "curve by logistic regression on a spline of logit(probability); resamples add noise to it: "
+    "the interval lies high"
+)
 SEPARATED = "the predictions are constant, or separate the classes: no finite solution"
 ONE_CLASS = "only one class among the labels"
 BRIER_NOTES = {"brier_scaled": ("1 - Brier / Brier of the observed frequencies",)}

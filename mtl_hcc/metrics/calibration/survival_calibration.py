@@ -29,7 +29,10 @@ ENOUGH_FOR_CURVE = 10
 NO_SLOPE = "the predictions are constant, or the regression has no finite solution"
 NO_CURVE = "the smoothed curve has no finite solution, or the predictions are constant"
 NO_COLUMNS = "no column survival_<days>"
-SMOOTHED = "curve by Cox regression on a spline of log(-log(survival))"
+SMOOTHED = (
+    "curve by Cox regression on a spline of log(-log(survival)); resamples add noise to it: "
+    "the interval lies high"
+)
 RECALIBRATION = (
     "complementary log-log regression of the event by the horizon",
     "censoring weights from these rows",
