@@ -155,7 +155,7 @@ def _styles(models: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return how each strategy is drawn; the first model last, on top."""
     styles: dict[str, dict[str, Any]] = {
         TREAT_NONE: {"color": "0.3", "linewidth": 0.8, "linestyle": "-"},
-        TREAT_ALL: {"color": "0.6", "linewidth": 1.2, "linestyle": "-"},
+        TREAT_ALL: {"color": "0.6", "linewidth": 1.4, "linestyle": (0, (5, 1))},
     }
     for place, name in enumerate(models[1:]):
         color, line = OTHERS[place % len(OTHERS)]

@@ -87,19 +87,29 @@ def _line(
     reach: float,
     color: str,
 ) -> None:
-    """Draw one axis with its marks; crowded labels take turns on three heights."""
+    """Draw one axis with its marks; crowded labels take turns on three heights, or stay out."""
     axes.text(-0.02, -row, name, ha="right", va="center", size=FONT, wrap=True)
     if not places:
         axes.text(0.5, -row, "beyond the reach of the points", ha="center", va="center", size=FONT)
         return
     at = [place / reach for place in places]
     axes.plot([min(at), max(at)], [-row, -row], color=color, linewidth=1.2)
-    ends = dict.fromkeys(HEIGHTS, -1.0)
-    for x, label in sorted(zip(at, labels, strict=True)):
+    marks = sorted(zip(at, labels, strict=True))
+    taken: list[tuple[float, float, float]] = []  # height, from, to
+    # Both ends first: of a short axis they say its range; what finds no place is in the table.
+    for x, label in [marks[0], *marks[:0:-1][:1], *marks[1:-1]]:
         half = CHARACTER * (len(label) + 1) / 2
         middle = max(x, half) if len(label) > 6 else x  # long labels must not run into the name
-        height = next((h for h in HEIGHTS if ends[h] <= middle - half), HEIGHTS[0])
-        ends[height] = middle + half
-        axes.plot([x, x], [-row, -row + 0.7 * height], color=color, linewidth=0.9)
-        vertical = "top" if height < 0 else "bottom"
-        axes.text(middle, -row + height, label, ha="center", va=vertical, size=FONT - 0.5)
+        free = [h for h in HEIGHTS if _is_free(taken, h, middle - half, middle + half)]
+        if not free:
+            continue
+        taken.append((free[0], middle - half, middle + half))
+        axes.plot([x, x], [-row, -row + 0.7 * free[0]], color=color, linewidth=0.9)
+        vertical = "top" if free[0] < 0 else "bottom"
+        axes.text(middle, -row + free[0], label, ha="center", va=vertical, size=FONT - 0.5)
+
+
+def _is_free(
+    taken: Sequence[tuple[float, float, float]], height: float, left: float, right: float
+) -> bool:
+    return all(h != height or right <= start or end <= left for h, start, end in taken)

@@ -4,6 +4,7 @@ On its own train rows a network looks better than it is, so its worth beside cli
 told on patients that it never saw.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,14 @@ def unseen_splits(predictions: pd.DataFrame) -> tuple[str, ...]:
     """Return the splits that the network never saw: test and external, else all but train."""
     splits = [str(split) for split in predictions["split"].unique()]
     return tuple(s for s in splits if s in UNSEEN) or tuple(s for s in splits if s != TRAIN)
+
+
+def in_words(splits: Sequence[str]) -> str:
+    """Say which rows those are, and how new they were to the network."""
+    names = f"{' and '.join(splits)} rows, which the network "
+    if "validation" in splits:
+        return names + "was not trained on, though they chose its best epoch"
+    return names + "never saw"
 
 
 def network_score(predictions: pd.DataFrame, task: str) -> NetworkScore | None:

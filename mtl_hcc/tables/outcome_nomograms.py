@@ -15,7 +15,7 @@ from mtl_hcc.tables.axis_values import (
 )
 from mtl_hcc.tables.column_names import readable_name
 from mtl_hcc.tables.covariate_terms import Term
-from mtl_hcc.tables.fitted_rows import train_patients
+from mtl_hcc.tables.fitted_rows import in_words, train_patients
 from mtl_hcc.tables.nomogram import NOMOGRAM_COLUMNS, Nomogram, NomogramAxis, nomogram_table
 from mtl_hcc.tables.outcome_models import OutcomeModel, network_model, outcomes_of
 from mtl_hcc.tables.regression_values import clinical_models
@@ -74,8 +74,7 @@ def outcome_nomogram(
     axes = _axes(model, coefficients)
     fitted_on = train_patients(patients, predictions)[1]
     if model.score:
-        splits = " and ".join(model.score.splits)
-        fitted_on = f"{splits} rows, which the network never saw"
+        fitted_on = in_words(model.score.splits)
     said = _caption(model, found, fitted_on)
     if not model.outcome.time:
         intercept = float(found.attrs["intercept"])

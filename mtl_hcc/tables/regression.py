@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from mtl_hcc.tables.column_names import readable_name
+from mtl_hcc.tables.fitted_rows import in_words
 from mtl_hcc.tables.outcome_models import EVENTS_PER_TERM
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 from mtl_hcc.tables.regression_values import (
@@ -88,7 +89,7 @@ def regression_caption(values: pd.DataFrame, *, by_user: bool = False) -> str:
         parts.append(
             "With network: the same variables (again one term per "
             f"{EVENTS_PER_TERM} events) and the network's prediction, log odds or log hazard per "
-            f"standard deviation, fitted on {unseen} rows, which the network never saw; "
+            f"standard deviation, fitted on {in_words(unseen.split(' and '))}; "
             f"{_sizes(values, WITH_NETWORK)}."
         )
     parts.append("PH p: test of proportional hazards in the multivariate model.")
