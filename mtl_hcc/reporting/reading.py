@@ -12,8 +12,8 @@ HOW_TO_READ = {
     "horizon": "As a ROC curve, but for the question whether the event happens before a given "
     "time. Patients whose follow-up ended earlier are accounted for by weights.",
     "precision_recall": "Of the patients called positive, how many are (precision, upward), at "
-    "each share of those found (recall, to the right). The dashed line is the share of positives "
-    "in the cohort: a useless model stays on it.",
+    "each share of those found (recall, to the right). The thin level line is the share of "
+    "positives in the cohort: a useless model stays on it.",
     "confusion": "Rows are the truth, columns what the model said. The diagonal is right.",
     "learning": "Train (black) shows what was learned, validation (orange) what carries over to "
     "patients that the network did not learn from. Losses should fall; when train goes on falling "
