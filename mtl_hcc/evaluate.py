@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtl_hcc.entry_point import report_errors
-from mtl_hcc.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,14 +46,13 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the predictions, write the tables, print what matters most of them."""
     arguments = parser().parse_args(argv)
-    import pandas as pd
     from rich.console import Console
 
     from mtl_hcc.metrics.comparisons import compare_models
     from mtl_hcc.metrics.comparisons_table import comparisons_table, dropped_patients
     from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
     from mtl_hcc.metrics.group_comparisons import compare_groups
-    from mtl_hcc.metrics.predictions import read_predictions
+    from mtl_hcc.metrics.prediction_files import read_prediction_files
     from mtl_hcc.metrics.resamples import Resamples
     from mtl_hcc.metrics.results_table import print_results, results_table
     from mtl_hcc.metrics.thresholds import parse_threshold
@@ -63,10 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     threshold = parse_threshold(arguments.threshold)
     # The same resamples for all tables: what one has computed the others take over.
     resamples = Resamples(bootstraps=arguments.bootstraps, seed=arguments.seed)
-    files = name_files(arguments.predictions, arguments.names)
-    tables = [read_predictions(path, model=name) for path, name in files]
-    refuse_same_names(tables, arguments.predictions)
-    predictions = pd.concat(tables, ignore_index=True)
+    predictions = read_prediction_files(arguments.predictions, arguments.names)
     metrics = evaluate_predictions(
         predictions, threshold=threshold, resamples=resamples, progress=console.is_terminal
     )
@@ -88,33 +83,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         console.print(f"wrote {path}", soft_wrap=True)
     if not several:
         console.print("next: compare models with --predictions one.csv another.csv")
-
-
-def name_files(files: Sequence[Path], names: Sequence[str] | None) -> list[tuple[Path, str | None]]:
-    """Pair each file with the name given to its model, if any."""
-    if names is None:
-        return [(path, None) for path in files]
-    if len(names) != len(files):
-        raise ConfigError(
-            f"{len(names)} names for {len(files)} files",
-            where="--names",
-            remedy="Give one name per file, in the order of --predictions.",
-        )
-    return list(zip(files, names, strict=True))
-
-
-def refuse_same_names(tables: "Sequence[pd.DataFrame]", files: Sequence[Path]) -> None:
-    """Refuse two files whose models have one name: their rows would be taken for one model's."""
-    seen: dict[str, Path] = {}
-    for table, path in zip(tables, files, strict=True):
-        for model in table["model"].unique():
-            if model in seen:
-                raise ConfigError(
-                    f"{seen[model]} and {path} both hold a model called {model}",
-                    where="--predictions",
-                    remedy="Name them: --names first second.",
-                )
-            seen[model] = path
 
 
 def whole_number(text: str) -> int:

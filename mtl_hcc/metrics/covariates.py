@@ -52,14 +52,14 @@ class Covariates:
                 features[f"{column} missing"] = numbers.isna().astype(float)
             else:
                 levels = [str(level) for level in scale]
-                text = table[column].map(_as_text, na_action="ignore")
+                text = table[column].map(level_text, na_action="ignore")
                 for level in levels[1:]:
                     features[f"{column} {level}"] = (text == level).astype(float)
                 features[f"{column} missing"] = (~text.isin(levels)).astype(float)
         return pd.DataFrame(features, index=table.index)
 
 
-def _as_text(level: object) -> str:
+def level_text(level: object) -> str:
     """Return the level as written in a config: 1.0, as pandas reads 1 beside gaps, is ``1``."""
     whole = isinstance(level, float) and level.is_integer()
     return str(int(level)) if whole else str(level).strip()  # type: ignore[call-overload]

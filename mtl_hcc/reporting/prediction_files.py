@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_hcc.errors import ConfigError, TableError
-from mtl_hcc.metrics.predictions import read_predictions
-from mtl_hcc.reporting.run_folder import check_names, matched, read_csv
+from mtl_hcc.errors import TableError
+from mtl_hcc.metrics.prediction_files import read_prediction_files
+from mtl_hcc.reporting.run_folder import check_names, read_csv
 from mtl_hcc.reporting.study import Study
 
 NO_RUN = "Only predictions were given, not the run folder that fit writes (--run)"
@@ -24,13 +24,10 @@ def read_files(
         names: Name of each file's model; default: of its folder.
 
     Raises:
-        ConfigError: Two files hold models of one name.
+        ConfigError: Not one name per file, or two files hold models of one name.
         TableError: The clinical table holds none of the patients.
     """
-    chosen: Sequence[str | None] = matched(names, len(files)) or [None] * len(files)
-    parts = [read_predictions(path, model=name) for path, name in zip(files, chosen, strict=True)]
-    refuse_same_names(parts, files)
-    predictions = pd.concat(parts, ignore_index=True)
+    predictions = read_prediction_files(files, names)
     missing = {
         "history": f"{NO_RUN}, so there are no learning curves.",
         "quarantine": f"{NO_RUN}, so nobody knows who was left out. Say so in the paper.",
@@ -47,20 +44,6 @@ def read_files(
         missing=missing,
         networks=(main,),
     )
-
-
-def refuse_same_names(tables: Sequence[pd.DataFrame], files: Sequence[Path]) -> None:
-    """Refuse two files whose models have one name: their rows would be taken for one model's."""
-    seen: dict[str, Path] = {}
-    for table, path in zip(tables, files, strict=True):
-        for model in table["model"].unique():
-            if model in seen:
-                raise ConfigError(
-                    f"{seen[model]} and {path} both hold a model called {model}",
-                    where="--predictions",
-                    remedy="Name them: --names first second.",
-                )
-            seen[model] = path
 
 
 def _patients(path: Path, predictions: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mtl_hcc.tables.column_names import level_name
+from mtl_hcc.metrics.covariates import level_text
 
 NOT_CLINICAL = ("patient_id", "center", "split", "fold", "mvi", "mvi_grade")
 """Who and where, and classes that are endpoints."""
@@ -110,11 +110,11 @@ def level_cells(cells: "pd.Series[Any]") -> "pd.Series[Any]":
 
 def _level_of(known: "pd.Series[Any]") -> Callable[[object], str]:
     """Return how one column's cells are called: a column of 0 and 1 says no and yes."""
-    texts = set(map(level_name, known.unique()))
+    texts = set(map(level_text, known.unique()))
     flags = {"0": "no", "1": "yes", "False": "no", "True": "yes"}
     if texts <= {"0", "1"} or texts <= {"False", "True"}:
-        return lambda cell: flags[level_name(cell)]
-    return level_name
+        return lambda cell: flags[level_text(cell)]
+    return level_text
 
 
 def _skewness(cells: "pd.Series[Any]") -> float:
@@ -125,7 +125,7 @@ def _skewness(cells: "pd.Series[Any]") -> float:
 
 def _rank(level: object) -> tuple[int, float, str]:
     """Numbers by size, then texts by the alphabet (stages 0, A, B; I, II, III, IV)."""
-    text = level_name(level)
+    text = level_text(level)
     try:
         return (0, float(text), "")
     except ValueError:

@@ -103,12 +103,6 @@ def split_unit(column: str) -> tuple[str, str]:
     return column, ""
 
 
-def level_name(level: object) -> str:
-    """Return the level of a category for print: 1.0, as pandas reads 1 beside gaps, is ``1``."""
-    whole = isinstance(level, float) and level.is_integer()
-    return str(int(level)) if whole else str(level).strip()  # type: ignore[call-overload]  # above
-
-
 def _sentence(name: str) -> str:
     """Return words with the first letter in capitals; words that hold capitals are kept."""
     words = [WORDS.get(word, word) for word in re.split(r"[_\s]+", name) if word]

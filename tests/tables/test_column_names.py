@@ -1,6 +1,7 @@
 import pytest
 
-from mtl_hcc.tables.column_names import level_name, readable_name
+from mtl_hcc.metrics.covariates import level_text
+from mtl_hcc.tables.column_names import readable_name
 
 
 @pytest.mark.parametrize(
@@ -24,4 +25,4 @@ def test_a_column_is_named_with_its_unit(column, expected):
 
 
 def test_levels_are_whole_numbers_beside_gaps():
-    assert [level_name(level) for level in (1.0, 1.5, " A ", True)] == ["1", "1.5", "A", "True"]
+    assert [level_text(level) for level in (1.0, 1.5, " A ", True)] == ["1", "1.5", "A", "True"]
