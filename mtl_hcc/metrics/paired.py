@@ -77,8 +77,12 @@ def compare_pair(first: Contender, second: Contender) -> list[Record]:
     records = []
     for key in {**of_a, **of_b}:
         if key not in of_a or key not in of_b:
+            present = of_a.get(key) or of_b[key]
             only = first.name if key in of_a else second.name
-            record: Record = {"method": f"only {only} has a value at this horizon"}
+            reason = f"only {only} predicts it"
+            if not np.isfinite(present.value):
+                reason = f"{only}: {present.metric.why_not}"
+            record: Record = {"method": reason}
         else:
             record = _delong(key[0], a, b, sample_a.kind) or _bootstrap(of_a[key], of_b[key])
         records.append({"metric": key[0], "horizon_days": key[1], **record})
