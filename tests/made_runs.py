@@ -86,6 +86,13 @@ def write_explanation(folder: Path) -> None:
         "hit_ci_high": [0.6],
     }  # fmt: skip
     pd.DataFrame(regions).to_csv(explanation / "regions_pooled.csv", index=False)
+    sanity = {
+        "split": "external", "task": "os", "phase": "arterial", "randomized": ["heads", "stem"],
+        "n": 36, "rank_correlation": [0.77, 0.14], "share_tumor_ring": 0.46,
+        "share_tumor_ring_random": [0.52, 0.81], "difference": [-0.06, -0.35],
+        "ci_low": [-0.1, -0.41], "ci_high": [0.0, -0.29],
+    }  # fmt: skip
+    pd.DataFrame(sanity).to_csv(explanation / "sanity_pooled.csv", index=False)
     Image.new("RGB", (30, 20), "white").save(explanation / "overlays" / "P100_os.png")
     (explanation / "explain.yaml").write_text(json.dumps({"patients": 36}), encoding="utf-8")
 

@@ -18,6 +18,8 @@ MOST_PICTURES = 4
 DIGITS = 2
 WIDTH_PIXELS = 1400
 """Pictures are made no wider in the page; the files of `explain` have all pixels."""
+ALL_RANDOM = "stem"
+"""Weights are made random from the heads down: with the stem's, all are."""
 REGION_NAMES = {
     "tumor": "tumor",
     "ring": "ring outside the tumor",
@@ -36,6 +38,8 @@ def explanation_tables(folder: Path) -> dict[str, TableFile]:
     made = {}
     if (folder / "regions_pooled.csv").is_file():
         made["regions"] = _regions(read_csv(folder / "regions_pooled.csv"))
+    if (folder / "sanity_pooled.csv").is_file():
+        made["sanity"] = _sanity(read_csv(folder / "sanity_pooled.csv"))
     if (folder / "occlusion_pooled.csv").is_file():
         made["occlusion"] = _occlusion(read_csv(folder / "occlusion_pooled.csv"))
     return made
@@ -115,9 +119,35 @@ def _regions(table: pd.DataFrame) -> TableFile:
         "Share of the activation map inside each region, mean over patients with 95% bootstrap "
         "interval. At random places: the same when tumor and ring are moved to random places of "
         "the liver; p: one-sided, against those places. Hit rate: share of patients whose map is "
-        "highest in the region."
+        "highest in the region. Read it beside the comparison with random weights (explain "
+        "--sanity): where the network looks may come from its design."
     )
     return TableFile("regions", caption, pd.DataFrame(rows))
+
+
+def _sanity(table: pd.DataFrame) -> TableFile:
+    whole = table[table["randomized"] == ALL_RANDOM]
+    rows = [
+        {
+            "Split": row["split"],
+            "Outcome": str(row["task"]).upper(),
+            "Phase": str(row["phase"]).replace("_", " "),
+            "Patients": str(int(row["n"])),
+            "Trained": _number(row["share_tumor_ring"]),
+            "Random weights": _number(row["share_tumor_ring_random"]),
+            "Difference (95% CI)": _interval(row, "difference", prefix=""),
+            "Rank correlation": _number(row["rank_correlation"]),
+        }
+        for row in whole.to_dict("records")
+    ]
+    caption = (
+        "Share of the map in tumor and ring, of the trained network and of the same network with "
+        "random weights (one draw); the rank correlation of the two maps is near 0 when the map "
+        "depends on what was learned. A network whose inputs are cut out around the tumor looks "
+        "there untrained: a share that is not above that of random weights says nothing about "
+        "learning, whatever its p against random places."
+    )
+    return TableFile("sanity", caption, pd.DataFrame(rows))
 
 
 def _occlusion(table: pd.DataFrame) -> TableFile:

@@ -102,7 +102,7 @@ SECTIONS = (
         "Explanation",
         "Where the network looked, and what it needed. A map shows what the network used, which "
         "is not proof of what is biologically true.",
-        ("attention", "explanation", "occlusion", "saliency", "regions"),
+        ("attention", "explanation", "occlusion", "saliency", "regions", "sanity"),
     ),
     Section(
         "ablation",

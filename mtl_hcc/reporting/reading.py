@@ -91,6 +91,7 @@ TITLES = {
     "table_one_by_center": "Table 1 by center",
     "table_one_by_mvi": "Table 1 by MVI",
     "regions": "Where the map lies",
+    "sanity": "Against random weights",
     "occlusion": "What the network cannot do without",
     "settings": "Settings",
     "versions": "Versions",

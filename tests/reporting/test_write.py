@@ -136,6 +136,14 @@ def test_explanation_and_ablation_of_the_run_are_shown(made):
     assert (made.folder / "tables" / "regions.csv").is_file()
 
 
+def test_maps_are_shown_beside_those_of_a_network_that_learned_nothing(made):
+    sanity = pd.read_csv(made.folder / "tables" / "sanity.csv", dtype=str)
+    assert len(sanity) == 1, "only with all weights random"
+    assert sanity["Difference (95% CI)"].item() == "-0.35 (-0.41 to -0.29)"
+    assert sanity["Random weights"].item() == "0.81"
+    assert "-0.35 (-0.41 to -0.29)" in made.text
+
+
 def test_a_figure_that_fails_leaves_its_reason_and_all_others(made, tmp_path, monkeypatch, caplog):
     def broken(predictions: pd.DataFrame) -> Figure:
         raise ZeroDivisionError("no patient left")
