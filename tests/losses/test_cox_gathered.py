@@ -43,6 +43,9 @@ def one_of_two_ranks(rank: int, folder: str) -> None:
     loss = neg_partial_log_likelihood(*(torch.cat(all_gather(part)) for part in (h, time, event)))
     loss.backward()
     torch.save((loss.detach(), model.module.weight.grad), f"{folder}/rank{rank}.pt")
+    # While the model holds the process group, freeing the model frees the group without letting go
+    # of the interpreter's lock, and its thread may wait for that lock for ever (pytorch#56297).
+    del model, h, loss
     dist.destroy_process_group()
 
 
