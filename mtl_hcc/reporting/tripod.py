@@ -1,6 +1,7 @@
 """The TRIPOD+AI checklist, filled where the run knows the answer and nowhere else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -114,7 +115,7 @@ def _of_config(study: Study) -> dict[str, Answer]:
     config = study.config
     if not config:
         return {}
-    get: Callable[[str], Any] = lambda path: setting(config, path)  # noqa: E731  # a short name
+    get = partial(setting, config)
     heads = get("model.heads") or {}
     weights = [f"{name} {short(h['init_args'].get('class_weights'))}" for name, h in heads.items()
                if (h.get("init_args") or {}).get("class_weights")]  # fmt: skip
