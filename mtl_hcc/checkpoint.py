@@ -2,24 +2,22 @@
 
 import json
 import pickle
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from mtl_hcc.atomic import write_bytes
-from mtl_hcc.config import (
-    build_parser,
-    config_from_dict,
-    config_text,
-    instantiate,
-)
+from mtl_hcc.config import config_text
 from mtl_hcc.errors import CheckpointError
+from mtl_hcc.model_config import build_model
 from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.plain_yaml import check_plain, read_plain_yaml
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.yaml"
@@ -41,12 +39,15 @@ def export_model(module: MultiTaskModule, folder: Path, *, phases: list[str]) ->
     write_bytes(folder / CONFIG, config_text(module.config).encode())
 
 
-def load_model(path: Path) -> tuple[MultiTaskModule, dict[str, Any]]:
-    """Load a trained model, ready to predict.
+def load_model(
+    path: Path, *, trusted: Sequence[str] = ()
+) -> tuple[MultiTaskModule, dict[str, Any]]:
+    """Load a trained model, ready to predict. Nothing that comes with it is executed.
 
     Args:
         path: An exported folder (``model.safetensors`` and ``config.yaml``), a run folder with
             ``model/`` in it, or a training checkpoint ``*.ckpt``.
+        trusted: Packages besides mtl_hcc whose classes its config may name: their code is run.
 
     Returns:
         The module in evaluation mode, and its complete config as plain values.
@@ -66,10 +67,7 @@ def load_model(path: Path) -> tuple[MultiTaskModule, dict[str, Any]]:
             for name, tensor in checkpoint["state_dict"].items()
             if name.startswith(prefix)
         }
-    parser = build_parser("")
-    # Only the model is built: data and trainer belong to the machine that trained it.
-    module: MultiTaskModule = instantiate(parser, config_from_dict(parser, config)).model
-    check_fits(module.network.state_dict(), weights, where=str(path))
+    module = build_model(config, weights, trusted=trusted, where=str(path))
     module.network.load_state_dict(weights)
     module.config = config
     return module.eval(), config
@@ -87,6 +85,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             where=str(path),
             remedy="Name a run folder, its model/ folder, or a file in its checkpoints/.",
         )
+    _check_size(path)
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -108,28 +107,26 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             where=str(path),
             remedy="Only checkpoints written by `python -m mtl_hcc.fit` can be used.",
         )
+    check_plain(checkpoint["config"], where=str(path), error=CheckpointError)
     return checkpoint
 
 
-def check_fits(expected: dict[str, Tensor], found: dict[str, Tensor], *, where: str) -> None:
-    """Raise unless names and shapes of the weights agree.
-
-    Raises:
-        CheckpointError: naming the first weight that differs.
-    """
-    grows = ("baseline_time", "baseline_hazard")  # one entry per event time of the training split
-    for name in sorted({*expected, *found}):
-        one, other = expected.get(name), found.get(name)
-        if name.endswith(grows) and one is not None and other is not None:
-            continue
-        if one is None or other is None or one.shape != other.shape:
-            shapes = [tuple(t.shape) if t is not None else "absent" for t in (other, one)]
-            raise CheckpointError(
-                f"weight '{name}' is {shapes[0]} in the checkpoint but {shapes[1]} in this config",
-                where=where,
-                expected="a checkpoint of the same model settings",
-                remedy="Use the config.yaml beside the checkpoint, or train anew.",
-            )
+def _check_size(path: Path) -> None:
+    """Refuse a packed file: torch stores tensors as they are, so one that grows is a zip bomb."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as parts:
+            unpacked = sum(part.file_size for part in parts.infolist())
+    except zipfile.BadZipFile:
+        return  # torch says what is wrong
+    if unpacked > 2 * path.stat().st_size:
+        raise CheckpointError(
+            f"{path.stat().st_size / 1e6:.1f} MB that unpack to {unpacked / 1e6:.1f} MB",
+            where=str(path),
+            expected="a checkpoint as mtl_hcc writes it, which is not packed",
+            remedy="Do not use it unless you trust who made it.",
+        )
 
 
 def _first_line(error: Exception) -> str:
@@ -152,12 +149,5 @@ def _read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             f"it is damaged ({error})", where=str(folder / WEIGHTS), remedy="Copy it again."
         ) from error
-    try:
-        config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CheckpointError(
-            f"it is damaged ({_first_line(error)})",
-            where=str(folder / CONFIG),
-            remedy="Copy it again.",
-        ) from error
+    config = read_plain_yaml(folder / CONFIG, error=CheckpointError, remedy="Copy it again.")
     return config, weights

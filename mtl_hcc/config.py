@@ -18,6 +18,7 @@ from mtl_hcc.errors import ConfigError
 from mtl_hcc.misspelling import suggestions
 from mtl_hcc.module import MultiTaskModule
 from mtl_hcc.nn import Concatenate
+from mtl_hcc.plain_yaml import plain_yaml
 from mtl_hcc.settings import FitSettings
 
 # What `fit` itself hands to the trainer.
@@ -116,7 +117,7 @@ def config_text(values: Mapping[str, Any]) -> str:
     """Return ``config.yaml``: the versions as comments, then every setting."""
     lines = [f"# python {platform.python_version()}"]
     lines += [f"# {package} {version(package)}" for package in _VERSIONS]
-    return "\n".join(lines) + "\n" + yaml.safe_dump(dict(values), sort_keys=False)
+    return "\n".join(lines) + "\n" + plain_yaml(values)
 
 
 def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
@@ -177,6 +178,14 @@ def _plain_reason(message: str) -> str:
 
 def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> ConfigError:
     """Name the unknown key and the closest one that exists."""
+    if nested := re.search(r'Parser key "([\w.]+)":[\s\S]*NestedArg\(key=\'(\w+)\'', message):
+        flag, argument = nested.groups()
+        return ConfigError(
+            f"--{flag}.{argument} sets an argument of a class that is not named",
+            where=where or "command line",
+            expected=f"--{flag} CLASS before it",
+            remedy=f"Write for instance --{flag} NiftiFolder --{flag}.{argument} ...",
+        )
     close = suggestions(parser, message)
     remedy = f"Did you mean {' or '.join(close)}? " if close else ""
     if "arguments are required" in message and not where:

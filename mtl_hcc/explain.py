@@ -28,8 +28,9 @@ also pooled. Kill it and run it again: finished patients are kept."""
 @report_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    settings = read_config(_parser(), arguments)
-    module, values = load_model(Path(settings.checkpoint))
+    parser = _parser()
+    settings = parser.instantiate(read_config(parser, arguments))
+    module, values = load_model(Path(settings.checkpoint), trusted=settings.trust)
     plan = make_plan(settings, module, values)
     patients = len(plan.dataset)
     print(f"{patients} patients; maps of {plan.layer.describe(plan.grid)}")
@@ -125,6 +126,13 @@ def _parser() -> ArgumentParser:
         help="Also compare with maps of random weights (sanity.csv).",
     )
     add("--no_overlays", action="store_true", help="Draw no figures.")
+    add(
+        "--trust",
+        type=str,
+        nargs="+",
+        default=[],
+        help="Packages besides mtl_hcc whose classes the model may use: their code is run.",
+    )
     add("--device", type=str | None, help="cpu or cuda (default: cuda if present).")
     return parser
 

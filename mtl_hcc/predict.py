@@ -10,10 +10,10 @@ from jsonargparse import ArgumentParser, Namespace
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.checkpoint import load_model
 from mtl_hcc.cohorts.source import CohortSource
-from mtl_hcc.config import build_parser, config_from_dict, instantiate, read_config
-from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.config import read_config
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.entry_point import report_errors
+from mtl_hcc.model_config import build_data, prepare_data
 from mtl_hcc.prediction_table import predict_patients, prediction_rows
 from mtl_hcc.training import batches
 
@@ -28,7 +28,8 @@ probability of MVI."""
 @report_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    settings = read_config(_parser(), arguments)
+    parser = _parser()
+    settings = parser.instantiate(read_config(parser, arguments))
     output = Path(settings.output)
     predictions = predict(settings)
     write_bytes(output, predictions.to_csv(index=False).encode())
@@ -49,18 +50,18 @@ def predict(settings: Namespace) -> pd.DataFrame:
     Args:
         settings: As the parser gives them.
     """
-    module, values = load_model(Path(settings.checkpoint))
-    parser = build_parser("")
-    config = config_from_dict(parser, values)
-    config.data.cohort = settings.cohort
-    config.data.store = settings.store or str(Path(settings.output).with_suffix("")) + "_prepared"
-    config.data.batch_size = settings.batch_size
-    config.data.fold = 0  # whichever fold the model was trained on
-    datamodule: CohortDataModule = instantiate(parser, config).data
+    module, values = load_model(Path(settings.checkpoint), trusted=settings.trust)
+    datamodule = build_data(
+        values,
+        cohort=settings.cohort,
+        store=settings.store or str(Path(settings.output).with_suffix("")) + "_prepared",
+        source=settings.source,
+        trusted=settings.trust,
+        batch_size=settings.batch_size,
+    )
     if settings.cohort is not None:  # the phantom keeps its splits: some of it was trained on
         datamodule.split = SingleSplit(name=settings.split)
-    datamodule.source = settings.source or datamodule.source
-    datamodule.prepare_data()
+    prepare_data(datamodule, own_reader=settings.source is not None)
     datamodule.setup("predict")
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     outputs, targets, who = predict_patients(module, batches(datamodule), device=device)
@@ -96,6 +97,13 @@ def _parser() -> ArgumentParser:
         "--split", type=str, default="external", help="Name of the split in the table."
     )
     parser.add_argument("--batch_size", type=int, default=16, help="Patients at a time.")
+    parser.add_argument(
+        "--trust",
+        type=str,
+        nargs="+",
+        default=[],
+        help="Packages besides mtl_hcc whose classes the model may use: their code is run.",
+    )
     parser.add_argument("--device", type=str | None, help="cpu or cuda (default: cuda if present).")
     return parser
 

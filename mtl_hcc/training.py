@@ -19,7 +19,7 @@ from pytorch_lightning.loggers import WandbLogger
 from rich.progress import track
 
 from mtl_hcc.batch import PatientBatch
-from mtl_hcc.checkpoint import check_fits, export_model, read_checkpoint
+from mtl_hcc.checkpoint import export_model, read_checkpoint
 from mtl_hcc.config import instantiate, plain_config
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import CheckpointError, ConfigError
@@ -27,6 +27,7 @@ from mtl_hcc.history import HistoryLogger
 from mtl_hcc.module import MultiTaskModule
 from mtl_hcc.prediction_table import fit_baselines, predict_patients, prediction_rows
 from mtl_hcc.wandb_run import log_model, wandb_logger
+from mtl_hcc.weights import check_fits
 
 MONITOR = "validation/loss"
 

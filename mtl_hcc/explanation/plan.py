@@ -9,7 +9,6 @@ import torch
 from jsonargparse import Namespace
 
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
-from mtl_hcc.config import build_parser, config_from_dict, instantiate
 from mtl_hcc.data.covariates import encode_covariates
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.dataset import PatientDataset
@@ -21,6 +20,7 @@ from mtl_hcc.explanation.randomization import randomized
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.store import PreparedStore
+from mtl_hcc.model_config import build_data, prepare_data
 from mtl_hcc.module import MultiTaskModule
 from mtl_hcc.patient import Patient
 
@@ -84,7 +84,7 @@ def make_plan(settings: Namespace, module: MultiTaskModule, values: dict[str, An
     _check(settings, module)
     output = Path(settings.output or default_output(Path(settings.checkpoint)))
     datamodule = _datamodule(settings, values, output)
-    datamodule.prepare_data()
+    prepare_data(datamodule, own_reader=settings.source is not None)
     datamodule.setup("predict")
     store = PreparedStore(datamodule.store_root)
     if module.network.image is None or datamodule.preparation is None or not len(store):
@@ -175,24 +175,26 @@ def _check(settings: Namespace, module: MultiTaskModule) -> None:
 
 
 def _datamodule(settings: Namespace, values: dict[str, Any], output: Path) -> CohortDataModule:
-    """Return the data of the run itself, or of another cohort prepared in the same way."""
-    parser = build_parser("")
-    config = config_from_dict(parser, values)
-    own: CohortDataModule = instantiate(parser, config).data
-    another = settings.cohort is not None and (
-        Path(settings.cohort).resolve() != own.cohort_root.resolve()
-    )
-    if another:
-        config.data.cohort, config.data.fold = settings.cohort, 0
-        config.data.store = str(output / "prepared")
-    elif settings.cohort is not None:  # its own one, also where the store is another folder
-        config.data.cohort = str(own.cohort_root)
-    config.data.store = settings.store or config.data.store
-    datamodule: CohortDataModule = instantiate(parser, config).data
-    if another:  # whatever the table says of splits, the model has seen nobody of them
-        datamodule.split = SingleSplit(name=settings.split or "external")
-    datamodule.source = settings.source or datamodule.source
-    return datamodule
+    """Return the data of the run itself, or of another cohort prepared in the same way.
+
+    The run's own store is used where it is, and never made where the model's config says.
+    """
+    data = values["data"]
+    prepared, fold = str(output / "prepared"), data.get("fold", 0)
+    named = str(data.get("store") or prepared)
+    store = settings.store or (named if (Path(named) / "manifest.csv").is_file() else prepared)
+    shared = {"source": settings.source, "trusted": settings.trust}
+    own = build_data(values, store=store, cohort=data.get("cohort"), fold=fold, **shared)
+    if settings.cohort is None:
+        return own
+    if Path(settings.cohort).resolve() == own.cohort_root.resolve():
+        cohort = str(own.cohort_root)  # its own one, also where the store is another folder
+        return build_data(values, store=store, cohort=cohort, fold=fold, **shared)
+    store = settings.store or prepared
+    another = build_data(values, store=store, cohort=settings.cohort, **shared)
+    # Whatever the table says of splits, the model has seen nobody of them.
+    another.split = SingleSplit(name=settings.split or "external")
+    return another
 
 
 def _dataset(

@@ -134,20 +134,12 @@ def matched(names: Sequence[str] | None, number: int) -> Sequence[str] | None:
 
 def read_config(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Return a run's config and the versions in its head; empty when there is no file."""
-    import yaml
+    from mtl_hcc.plain_yaml import read_plain_yaml
 
     if not path.is_file():
         return {}, {}
-    try:
-        text = path.read_text(encoding="utf-8")
-        config = yaml.safe_load(text)
-        if not isinstance(config, dict):
-            raise ValueError("no settings in it")
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        first = next(iter(str(error).splitlines()), "")
-        raise RunError(
-            f"it is damaged ({first})", where=str(path), remedy="Copy the run folder again."
-        ) from error
+    config = read_plain_yaml(path, error=RunError, remedy="Copy the run folder again.")
+    text = path.read_text(encoding="utf-8")
     return config, dict(re.findall(r"^# (\S+) (\S+)$", text, flags=re.M))
 
 
