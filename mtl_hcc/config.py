@@ -128,7 +128,8 @@ def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
     """
     try:
         parts: Namespace = parser.instantiate(config)
-    except ValueError as error:
+    # Torch says of some sizes that it cannot make such layers by a RuntimeError.
+    except (ValueError, RuntimeError, ArithmeticError) as error:
         found = _plain_reason(str(error))
         raise ConfigError(found, where="config", remedy="Correct the settings.") from error
     _check_parts(parts.model, parts.data)

@@ -11,12 +11,14 @@ from mtl_hcc.errors import MtlHccError
 P = ParamSpec("P")
 
 _PLACES = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
     *(errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG),
 )
 """What the system says when a folder cannot be used as asked."""
 USER_ERROR = 2
 """Exit code when the input or the settings must be mended (argparse uses the same)."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def report_errors(main: Callable[P, int | None]) -> Callable[P, int]:
@@ -39,6 +41,9 @@ def report_errors(main: Callable[P, int | None]) -> Callable[P, int]:
         except MtlHccError as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             return USER_ERROR
+        except KeyboardInterrupt:
+            print("Stopped. What was finished is kept; give the command again.", file=sys.stderr)
+            return INTERRUPTED
         except OSError as error:
             if error.errno not in _PLACES:
                 raise

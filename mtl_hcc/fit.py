@@ -1,6 +1,8 @@
 """`python -m mtl_hcc.fit`: train, predict, evaluate, and say where everything is."""
 
+import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -12,9 +14,11 @@ from mtl_hcc.atomic import write_bytes
 from mtl_hcc.config import build_parser, config_text, instantiate, plain_config, read_config
 from mtl_hcc.data.split_file import read_splits
 from mtl_hcc.entry_point import report_errors
-from mtl_hcc.errors import ConfigError
 from mtl_hcc.metrics.results_table import print_results
 from mtl_hcc.results import evaluate_run, show_in_wandb
+from mtl_hcc.run_claim import CONFIG, claimed, keep_earlier_run
+from mtl_hcc.settings import check_settings
+from mtl_hcc.trainer_settings import check_trainer
 from mtl_hcc.training import TrainedFold, train_fold
 from mtl_hcc.wandb_run import close, wandb_logger
 
@@ -31,7 +35,15 @@ patients.csv, quarantine.csv, model/."""
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = build_parser(DESCRIPTION, prog="python -m mtl_hcc.fit")
-    fit(parser, read_config(parser, arguments))
+    config = read_config(parser, arguments)
+    run = Path(config.run)
+    with claimed(run) if _is_first_rank() else nullcontext():
+        try:
+            fit(parser, config)
+        except KeyboardInterrupt:
+            if next(run.rglob("last.ckpt"), None):
+                print(f"To go on: --run {run} --ckpt_path last", file=sys.stderr)
+            raise
 
 
 def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
@@ -42,18 +54,17 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
         config: The parsed config.
     """
     run = Path(config.run)
-    if config.data.fold:
-        raise ConfigError(
-            f"data.fold is {config.data.fold}",
-            where="data.fold",
-            expected="0: each fold of data.split is trained in turn",
-            remedy="Leave it out.",
-        )
-    if getattr(rank_zero_only, "rank", 0) == 0:
+    check_settings(config)
+    check_trainer(config.trainer)
+    if _is_first_rank():
+        # Everything that can be wrong is looked at first; an earlier run is moved last.
+        data = instantiate(parser, config).data
+        data.prepare_data()
+        data.setup("fit")
+        data.train_dataloader()
         if config.ckpt_path is None:
             keep_earlier_run(run)
-        write_bytes(run / "config.yaml", config_text(plain_config(parser, config)).encode())
-        instantiate(parser, config).data.prepare_data()
+        write_bytes(run / CONFIG, config_text(plain_config(parser, config)).encode())
     numbers = sorted(read_splits(Path(config.data.store) / "splits.csv")["fold"].unique())
     folds = len(numbers)
     finished: list[TrainedFold] = []
@@ -75,6 +86,11 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
     return result.metrics
 
 
+def _is_first_rank() -> bool:
+    """Return whether this process is the only one, or the first of several devices."""
+    return getattr(rank_zero_only, "rank", 0) == 0
+
+
 def _say_what_is_where(run: Path, *, model: Path) -> None:
     """Print the files of a run, and the commands that come next."""
     console = Console()
@@ -86,22 +102,6 @@ def _say_what_is_where(run: Path, *, model: Path) -> None:
         f"predict --checkpoint {model} --cohort PATH --output predictions.csv",
     ):
         console.print(f"Next: python -m mtl_hcc.{command}", highlight=False, soft_wrap=True)
-
-
-def keep_earlier_run(run: Path) -> None:
-    """Move an earlier run of the same name aside: a new run overwrites nothing.
-
-    Args:
-        run: The run folder; ``run_1``, ``run_2``, ... get the earlier runs.
-    """
-    left = [path for name in ("checkpoints", "history.csv", "fold_*") for path in run.glob(name)]
-    if not left:
-        return  # of a start that failed before training there is nothing to keep
-    number = 1
-    while (aside := run.with_name(f"{run.name}_{number}")).exists():
-        number += 1
-    run.rename(aside)
-    print(f"The earlier run was moved to {aside} (to go on with a run: --ckpt_path last).")
 
 
 if __name__ == "__main__":

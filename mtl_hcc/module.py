@@ -85,6 +85,13 @@ class MultiTaskModule(lightning.LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        for name, value in (
+            ("learning_rate", learning_rate),
+            ("weight_decay", weight_decay),
+            ("warmup_epochs", warmup_epochs),
+        ):
+            if not (value >= 0 and math.isfinite(value)):
+                raise ValueError(f"model.{name} is {value:g}; expected 0 or more")
         self.network = build_network(
             heads, fusion, stem, backbone, aggregator, clinical, covariates or []
         )

@@ -1,9 +1,15 @@
 """FitSettings: what `fit` needs to know beyond the model, the data and the trainer."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from mtl_hcc.data.covariates import CovariateKind
+from mtl_hcc.errors import ConfigError
+
+_LARGEST_SEED = 2**32 - 1
+"""NumPy's."""
+_TAKEN = ("network", "oracle")
+"""Names of models in the tables of every run."""
 
 
 @dataclass
@@ -35,3 +41,33 @@ class FitSettings:
     ckpt_path: str | None = None
     baselines: dict[str, dict[str, CovariateKind]] = field(default_factory=dict)
     bootstraps: int = 1000
+
+
+def check_settings(config: Any) -> None:
+    """Raise for settings of :class:`FitSettings` with which a run could not end well.
+
+    Args:
+        config: The parsed config.
+
+    Raises:
+        ConfigError: naming the setting, what is expected, and what to do.
+    """
+    taken = [name for name in config.baselines if name in _TAKEN]
+    wrong = {
+        "run": (not config.run.strip(), "a folder"),
+        "data.store": (not config.data.store.strip(), "a folder"),
+        "data.fold": (config.data.fold != 0, "0: each fold of data.split is trained in turn"),
+        "seed": (not 0 <= config.seed <= _LARGEST_SEED, f"0 to {_LARGEST_SEED}"),
+        "patience": (config.patience < 1, "1 epoch or more"),
+        "bootstraps": (config.bootstraps < 0, "0 (no intervals) or more; papers use 1000"),
+        "baselines": (bool(taken), f"other names than {' and '.join(_TAKEN)}"),
+    }
+    for name, (is_wrong, expected) in wrong.items():
+        if is_wrong:
+            value = ", ".join(taken) if name == "baselines" else config[name]
+            raise ConfigError(
+                f"{name.split('.')[-1]} is {value!r}",
+                where=name,
+                expected=expected,
+                remedy="Correct the setting, or leave it out.",
+            )

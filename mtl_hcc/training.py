@@ -128,12 +128,14 @@ def train_fold(
             default_root_dir=folder,
             use_distributed_sampler=False,  # the data module deals patients to ranks
         )
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, ValueError, TypeError) as error:
         found = str(error).rstrip("!.")
         raise ConfigError(found, where="trainer", remedy="Correct the setting.") from error
     # Of a fold that had ended this only restores the state, unless the settings let it go on.
     try:
         trainer.fit(module, datamodule, ckpt_path=ckpt_path, weights_only=True)
+    except MisconfigurationException as error:  # what only shows when the loaders are there
+        raise ConfigError(str(error), where="trainer", remedy="Correct the setting.") from error
     except SystemExit:  # so Lightning ends a run after Ctrl-C
         if trainer.interrupted and trainer.global_rank == 0:
             print(f"Stopped. To go on: --run {config.run} --ckpt_path last", file=sys.stderr)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from filelock import FileLock, Timeout
 
 from mtl_hcc.ablation.fingerprint import fingerprint
 from mtl_hcc.atomic import write_bytes
+from mtl_hcc.run_claim import is_locked
 
 State = Literal["finished", "running", "half-finished", "to do", "settings changed"]
 RECORD = "ablation_run.json"
@@ -80,31 +80,6 @@ def state_of(folder: Path, values: dict[str, Any]) -> State:
     if record.get("finished"):
         return "finished"
     return "half-finished" if last_checkpoints(folder) else "to do"
-
-
-def run_lock(folder: Path) -> FileLock:
-    """Return the lock that the process of a run holds; the system frees it when the process ends.
-
-    Args:
-        folder: The run folder.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder.with_name(f"{folder.name}.lock"), blocking=False)
-
-
-def is_locked(folder: Path) -> bool:
-    """Return whether a process is training a run.
-
-    Args:
-        folder: The run folder.
-    """
-    if not folder.with_name(f"{folder.name}.lock").exists():
-        return False
-    try:
-        with run_lock(folder):
-            return False
-    except Timeout:
-        return True
 
 
 def last_checkpoints(folder: Path) -> list[Path]:

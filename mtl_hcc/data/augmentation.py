@@ -7,6 +7,7 @@ from mtl_hcc.data.draws import Purpose, TrainingBatch, batch_generators
 from mtl_hcc.data.phase_dropout import draw_dropped_phases, drop_phases
 from mtl_hcc.data.rotation import draw_rotations, rotate
 from mtl_hcc.data.time_jitter import draw_shifts, shift_times
+from mtl_hcc.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,21 @@ class Augmentation:
     time_jitter_days: float
     phase_dropout: float
     seed: int
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        limits = {
+            "time_jitter_days": (self.time_jitter_days, 30),
+            "phase_dropout": (self.phase_dropout, 1),
+        }
+        for name, (value, highest) in limits.items():
+            if not 0 <= value <= highest:
+                raise ConfigError(
+                    f"{name} is {value:g}",
+                    where=f"data.{name}",
+                    expected=f"0 to {highest}",
+                    remedy=f"Correct data.{name}.",
+                )
 
     def __call__(self, batch: TrainingBatch) -> PatientBatch:
         """Return the augmented batch; images are float32 already.

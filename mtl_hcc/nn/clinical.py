@@ -27,6 +27,8 @@ class ClinicalEncoder(nn.Module):
 
     def __init__(self, covariates: int, *, hidden: int = 0, dropout: float = 0.0) -> None:
         super().__init__()
+        if hidden < 0:
+            raise ValueError(f"clinical.hidden is {hidden}; expected 0 (none) or more")
         self.register_buffer("median", torch.zeros(covariates))
         self.register_buffer("mean", torch.zeros(covariates))
         self.register_buffer("scale", torch.ones(covariates))

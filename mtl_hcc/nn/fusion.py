@@ -40,6 +40,8 @@ class FullyConnected(Fusion):
         norm: bool = False,
     ) -> None:
         super().__init__()
+        if min(widths, default=1) < 1:
+            raise ValueError(f"fusion.widths is {list(widths)}; expected 1 or more for each")
         layers: list[nn.Module] = []
         for width in widths:
             layers.append(nn.Linear(in_features, width))

@@ -15,8 +15,9 @@ from tiny_study import PowerCutError
 
 from mtl_hcc.ablation import one_run
 from mtl_hcc.ablation.plan import Plan
-from mtl_hcc.ablation.planned_run import PlannedRun, read_record, run_lock
+from mtl_hcc.ablation.planned_run import PlannedRun, read_record
 from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.run_claim import run_lock
 
 EPOCHS = ["--trainer.max_epochs", "4"]
 KILL_SCRIPT = """
