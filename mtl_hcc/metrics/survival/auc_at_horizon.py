@@ -29,7 +29,7 @@ def auc_at_horizon_statistic(
 
     Args:
         sample: Rows of one survival task.
-        censoring: Its censoring curves.
+        censoring: The censoring curve of its rows.
         days: The horizon.
 
     References:
@@ -56,7 +56,7 @@ def auc_at_horizon_statistic(
             block = counts[part]
             right, pairs = np.zeros(len(block)), np.zeros(len(block))
             for lower in groups:
-                of_cases = censoring.event_weights(heights, len(block), lower.of)
+                of_cases = censoring.event_weights(heights, lower.of)
                 of_cases *= block.take(lower.of, axis=1)
                 right += np.einsum("rc,rc->r", of_cases, lower(block))
                 controls = block.take(lower.among, axis=1).sum(axis=1, dtype=np.float64)

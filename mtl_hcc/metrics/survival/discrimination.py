@@ -6,7 +6,7 @@ from mtl_hcc.metrics.survival.auc_at_horizon import (
     auc_at_horizon_statistic,
     cases_and_controls,
 )
-from mtl_hcc.metrics.survival.censoring import CensoringWeights
+from mtl_hcc.metrics.survival.censoring import WEIGHTS_FROM, CensoringWeights
 from mtl_hcc.metrics.survival.concordance import concordance_statistic, why_not_concordance
 from mtl_hcc.metrics.survival.horizons import last_follow_up, task_horizons
 from mtl_hcc.metrics.survival.uno import truncation_time, uno_statistic
@@ -24,7 +24,7 @@ lies below): in about 10% of cohorts with 10 to 19 cases, in 16% with fewer."""
 def discrimination_metrics(sample: TaskRows) -> list[TaskMetric]:
     """Return the metrics of discrimination of one survival task."""
     rows = sample.rows
-    censoring = CensoringWeights(sample)
+    censoring = CensoringWeights(rows)
     why_not = why_not_concordance(rows["event"])
     harrell = concordance_statistic(
         rows["risk"], rows["time_days"], rows["event"], strata=rows["fold"]
@@ -33,7 +33,7 @@ def discrimination_metrics(sample: TaskRows) -> list[TaskMetric]:
     value = concordance_sksurv(rows) if single else None
     tau = truncation_time(sample, censoring)
     uno = uno_statistic(sample, censoring, tau)
-    notes = (f"events up to day {tau:g}", censoring.note, *fold_notes(rows))
+    notes = (f"events up to day {tau:g}", WEIGHTS_FROM, *fold_notes(rows))
     return [
         TaskMetric("concordance_harrell", harrell, why_not, fold_notes(rows), value=value),
         TaskMetric("concordance_uno", uno, why_not, notes),
@@ -47,7 +47,7 @@ def _auc_at_horizons(sample: TaskRows, censoring: CensoringWeights) -> list[Task
     for days, reason in task_horizons(sample).items():
         statistic = no_value if reason else auc_at_horizon_statistic(sample, censoring, days)
         reason = reason or f"nobody has the event by day {days}, or nobody is event-free beyond it"
-        notes = ("cumulative/dynamic", *_few_cases(rows, days), censoring.note, *fold_notes(rows))
+        notes = ("cumulative/dynamic", *_few_cases(rows, days), WEIGHTS_FROM, *fold_notes(rows))
         metrics.append(TaskMetric("auc_td", statistic, reason, notes, horizon_days=days))
     if not metrics:
         reason = f"the follow-up ends on day {last_follow_up(sample):g}, before the first horizon"
