@@ -1,5 +1,6 @@
 """Which metrics of discrimination a survival task gets: do higher risks have earlier events?"""
 
+import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.survival.auc_at_horizon import (
@@ -67,6 +68,8 @@ def _few_cases(rows: pd.DataFrame, days: float) -> tuple[str, ...]:
 def concordance_sksurv(rows: pd.DataFrame) -> float | None:
     """Return scikit-survival's C-index, which the published studies cite; ``None`` without pairs.
 
+    Only equal risks tie, see :func:`~mtl_hcc.metrics.survival.concordance.concordance_harrell`.
+
     Args:
         rows: ``risk, time_days, event`` of one model.
     """
@@ -77,7 +80,11 @@ def concordance_sksurv(rows: pd.DataFrame) -> float | None:
     if not event.any() or len(rows) < 2:
         return None
     try:
-        found = concordance_index_censored(event, rows["time_days"], rows["risk"])
+        # Without a comparable pair the library raises, or divides by zero where times tie.
+        with np.errstate(invalid="ignore"):
+            found = concordance_index_censored(event, rows["time_days"], rows["risk"], tied_tol=0)[
+                0
+            ]
     except NoComparablePairException:
         return None
-    return float(found[0])
+    return float(found) if np.isfinite(found) else None

@@ -100,8 +100,8 @@ def test_the_values_are_those_of_scikit_survival_given_the_rows_twice(beside_tra
     surviving = rows[[f"survival_{days}" for days in HORIZONS]]
     sample = TaskRows(rows, train, "survival")
     tau = truncation_time(sample, CensoringWeights(rows))
-    uno = concordance_index_ipcw(judged, judged, rows["risk"], tau=tau)[0]
-    auc = cumulative_dynamic_auc(judged, judged, rows["risk"], HORIZONS)[0]
+    uno = concordance_index_ipcw(judged, judged, rows["risk"], tau=tau, tied_tol=0)[0]
+    auc = cumulative_dynamic_auc(judged, judged, rows["risk"], HORIZONS, tied_tol=0)[0]
     brier = brier_score(judged, judged, surviving, HORIZONS)[1]
     integrated = integrated_brier_score(judged, judged, surviving, HORIZONS)
     assert found["concordance_uno", None] == pytest.approx(uno, abs=1e-12)
