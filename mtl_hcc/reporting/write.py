@@ -63,7 +63,9 @@ def write_report(
     study = with_patients(study)
     with whole_folder(output) as folder, tempfile.TemporaryDirectory() as scratch:
         workshop = Workshop(Path(scratch), workers=workers, progress=progress)
-        metrics, comparisons = workshop.statistics(study.predictions, **settings)
+        metrics, comparisons = workshop.statistics(
+            study.predictions, judged=study.networks, **settings
+        )
         results = {"metrics": metrics, "comparisons": comparisons}
         study = replace(study, tables={**study.tables, **results})
         figures, tables = workshop.exhibits(study.tables)

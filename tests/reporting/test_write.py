@@ -102,6 +102,20 @@ def test_the_statistics_are_those_of_the_package_however_they_are_dealt(made):
     pd.testing.assert_frame_equal(comparisons, expected, check_dtype=False)
 
 
+def test_a_task_that_the_network_does_not_predict_has_no_model_under_study(made, tmp_path):
+    predictions = read_runs([made.run]).predictions
+    known = predictions[(predictions["model"] != "network") | (predictions["task"] == "os")]
+    known = known[known["task"].isin(["os", "mvi"])]
+    settings = {**SETTINGS, "bootstraps": 5}
+    workshop = Workshop(tmp_path, workers=1, progress=False)
+    _, comparisons = workshop.statistics(known, judged=["network"], **settings)
+    tested = comparisons.dropna(subset=["p"])
+    with_holm = tested[tested["p_holm"].notna()]
+    assert set(with_holm["task"]) == {"os"}
+    assert set(with_holm["model_a"] + with_holm["model_b"]) == {"networkAFP"}
+    assert "mvi" in set(tested["task"])
+
+
 def test_two_processes_compute_what_one_does(made, tmp_path):
     predictions = read_runs([made.run]).predictions
     rows = predictions[predictions["task"].isin(["os", "mvi"])]
