@@ -167,10 +167,10 @@ def one_size(number: int) -> dict[str, float]:
             rows["risk"], rows["time_days"], rows["event"]
         ),
         "concordance_uno": lambda: uno_statistic(
-            sample, CensoringWeights(sample), last_follow_up(sample)
+            sample, CensoringWeights(rows), last_follow_up(sample)
         ),
-        "auc_td": lambda: auc_at_horizon_statistic(sample, CensoringWeights(sample), HORIZON),
-        "brier": lambda: brier_statistic(sample, CensoringWeights(sample), HORIZON),
+        "auc_td": lambda: auc_at_horizon_statistic(sample, CensoringWeights(rows), HORIZON),
+        "brier": lambda: brier_statistic(sample, CensoringWeights(rows), HORIZON),
         "auc": lambda: auc_statistic(rows["event"], rows["risk"]),
     }
     for name, make in makers.items():

@@ -114,7 +114,8 @@ def c_index(log_hazard: Tensor, time: Tensor, event: Tensor) -> float:
     event = event > 0
     if len(time) == 0 or not bool((event & (time < time.max())).any()):
         return float("nan")
-    return float(ConcordanceIndex()(log_hazard, event, time))
+    # Only equal log hazards tie: TorchSurv's tolerance would make C depend on their unit.
+    return float(ConcordanceIndex(tied_tol=0)(log_hazard, event, time))
 
 
 def class_metrics(logits: Tensor, label: Tensor) -> dict[str, float]:

@@ -23,7 +23,8 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--predictions", type=Path, nargs="+", required=True, metavar="CSV",
-        help="one or more predictions.csv; the first is the model, the others stand beside it",
+        help="one or more predictions.csv; the first model is under study, the others stand "
+        "beside it (p_holm is corrected over its pairs only)",
     )  # fmt: skip
     made.add_argument("--output", type=Path, required=True, help="folder for the tables")
     made.add_argument("--names", nargs="+", help="name of each model (default: its run folder)")

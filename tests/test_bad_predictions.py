@@ -145,6 +145,18 @@ REFUSED: dict[str, tuple[Change, list[str]]] = {
         where(lambda table: table.index >= 110, task="cirrhosis", probability=""),
         ["line 112", "column task", "unknown task 'cirrhosis'", "neither a risk nor"],
     ),
+    "a center called all": (
+        where(lambda table: table["center"] == "II", center=" All"),
+        [
+            *("line 2", "patient P00", "column center", "'All' (and 29 more rows)"),
+            "Expected a name of its own: this one stands for all centers together in metrics.csv",
+            "Rename that center in every row",
+        ],
+    ),
+    "a model called treat all": (
+        lambda table: table.assign(model="treat all"),
+        ["line 2", "column model", "decision curves", "Rename that model in every row"],
+    ),
     "no rows": (lambda table: table.iloc[:0], ["no rows", "Run predict again"]),
 }
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from mtl_hcc.batch import PatientBatch
+from mtl_hcc.epoch_outputs import c_index
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.losses import (
     DynamicWeightAverage,
@@ -371,3 +372,10 @@ def test_a_constant_schedule_stays_at_the_peak_and_may_have_no_end():
 def test_a_cosine_schedule_without_an_end_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"trainer.max_epochs: a cosine schedule without an end"):
         fit(tiny_module(), tmp_path, epochs=-1)
+
+
+def test_the_c_index_of_an_epoch_does_not_depend_on_the_unit_of_the_log_hazard():
+    log_hazard = torch.tensor([3.0, 1.0, 2.0, 2.0])
+    time, event = torch.tensor([10.0, 40.0, 30.0, 20.0]), torch.tensor([1.0, 1.0, 1.0, 1.0])
+    assert c_index(log_hazard, time, event) == pytest.approx(5.5 / 6)
+    assert c_index(1e-12 * log_hazard, time, event) == pytest.approx(5.5 / 6)

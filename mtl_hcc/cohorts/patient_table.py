@@ -18,6 +18,7 @@ from mtl_hcc.cohorts.label_checks import (
 )
 from mtl_hcc.cohorts.table_file import read_table_file
 from mtl_hcc.errors import TableError
+from mtl_hcc.metrics.predictions import POOLED
 from mtl_hcc.patient import SURVIVAL_ENDPOINTS, empty_quarantine
 
 BadLabels = Literal["quarantine", "blank"]
@@ -173,10 +174,12 @@ def _centers(table: pd.DataFrame, file: str) -> pd.Series:
     if "center" not in table:
         return pd.Series(UNKNOWN_CENTER, index=table.index, dtype=object)
     centers = table["center"].fillna(UNKNOWN_CENTER).astype(str)
-    if (centers == "all").any():
+    taken = centers.str.strip().str.casefold() == POOLED
+    if taken.any():
         raise TableError(
-            "a center is called 'all', the name of the pooled results",
-            where=f"{file}, column center",
+            f"a center is called {centers[taken].iloc[0]!r}, the name of the pooled results",
+            where=f"{file}, line {taken.idxmax()}, column center",
+            expected="a name of its own for each center",
             remedy="Give that center another name.",
         )
     return centers

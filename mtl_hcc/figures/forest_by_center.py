@@ -64,11 +64,12 @@ def _rows(values: CenterValues) -> list[ForestRow]:
         weight = 0.3 if pd.isna(row["weight"]) else row["weight"]
         ends = (row["value"], row["ci_low"], row["ci_high"])
         rows.append(ForestRow(row["center"], size, interval, *ends, weight=weight))
+    pooled, name = values.pooled, pooled_name(values)
+    if pooled is None:
+        reason = values.reason.removeprefix("not pooled: ")
+        return [*rows, ForestRow(name, (), reason, kind="heading")]
     used = values.centers[values.centers["reason"] == ""]
     size = (f"{used['n'].sum():.0f}", f"{used['events'].sum():.0f}")
-    pooled, name = values.pooled, pooled_name(len(used))
-    if pooled is None:
-        return [*rows, ForestRow(name, size, "not pooled", kind="heading")]
     interval = value_text(pooled.value, pooled.ci_low, pooled.ci_high)
     ends = (pooled.value, pooled.ci_low, pooled.ci_high)
     reach = (pooled.value, pooled.prediction_low, pooled.prediction_high)

@@ -25,7 +25,7 @@ from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
 from mtl_hcc.metrics.survival.kaplan_meier import KaplanMeier
 from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier as kaplan_meier_curve
 from mtl_hcc.metrics.survival.logrank import logrank_p
-from mtl_hcc.metrics.survival.risk_groups import with_risk_groups
+from mtl_hcc.metrics.survival.risk_groups import rule_in_words, with_risk_groups
 from mtl_hcc.tables.printed_numbers import value_text
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def kaplan_meier(predictions: pd.DataFrame) -> "Figure":
     """Draw the survival of high- and low-risk patients: a row per task, a column per split.
 
     High risk is a risk above the median of the train split of the same fold (of the panel's own
-    rows where there is no train split, which the legend says). The number at risk stands under each
-    panel, hazard ratio and log-rank p in it.
+    rows where there is no train split; at the median where nobody is above it; the legend says
+    both). The number at risk stands under each panel, hazard ratio and log-rank p in it.
 
     Args:
         predictions: Table of predictions of one model (the first, if there are several):
@@ -66,9 +66,9 @@ def kaplan_meier(predictions: pd.DataFrame) -> "Figure":
         return lone_note("no survival task among the predictions")
     splits = in_split_order(list(table["split"].unique()))
     figure, panels = panel_grid(len(by_task), len(splits))
-    said, rule = [], ""
+    said, rules = [], {}
     for line, (task, rows) in zip(panels, by_task.items(), strict=True):
-        known, rule = with_risk_groups(with_outcome(rows, "survival"))
+        known, rules[task] = with_risk_groups(with_outcome(rows, "survival"))
         for (curves, counts), split in zip(line, splits, strict=True):
             inside = known[known["split"] == split]
             patients = inside.drop_duplicates("patient_id")
@@ -78,6 +78,7 @@ def kaplan_meier(predictions: pd.DataFrame) -> "Figure":
             _draw_curves(curves, inside)
             draw_numbers_at_risk(counts, inside)
         line[0][0].set_ylabel("Event-free", fontsize=SMALL + 1)
+    rule = rule_in_words(rules)
     legend_above(figure, panels[0][0][0], rule)
     repeated = REPEATED if _repeats(table) else ""
     return describe(

@@ -1,5 +1,6 @@
 """What all figures of risk groups share: colors, a panel per task and split, numbers at risk."""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ DAYS_PER_YEAR = 365.25
 GROUPS = (("low risk", False, BLUE), ("high risk", True, VERMILION))
 """Name, whether ``high``, and color of each group."""
 SMALL = 7
+LETTERS_PER_INCH = 18
+"""Of a legend's title, about."""
 BAND = 0.15
 """Opacity of the bands."""
 PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0}
@@ -53,8 +56,9 @@ def legend_above(figure: "Figure", axes: "Axes", title: str) -> None:
     """Name the lines of one panel above all panels."""
     handles, names = axes.get_legend_handles_labels()
     if handles:
+        wrapped = textwrap.fill(title, round(LETTERS_PER_INCH * figure.get_figwidth()))
         figure.legend(
-            handles, names, title=title, loc="outside upper center", ncols=4, frameon=False,
+            handles, names, title=wrapped, loc="outside upper center", ncols=4, frameon=False,
             fontsize=SMALL + 1, title_fontsize=SMALL + 1,
         )  # fmt: skip
 

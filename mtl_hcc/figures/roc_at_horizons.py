@@ -90,10 +90,10 @@ def roc_points_at_horizon(sample: TaskRows, days: float) -> tuple[FloatArray, Fl
         days: The horizon.
     """
     rows = sample.rows
-    censoring = CensoringWeights(sample)
+    censoring = CensoringWeights(rows)
     ((_, heights),) = censoring.blocks(np.ones((1, len(rows)), dtype=np.float32))
     case, control = cases_and_controls(rows, days)
-    cases = censoring.event_weights(heights, 1)[0] * case
+    cases = censoring.event_weights(heights)[0] * case
     risk, folds = rows["risk"].to_numpy(np.float64), rows["fold"].to_numpy()
     curves = []
     for fold in np.unique(folds):

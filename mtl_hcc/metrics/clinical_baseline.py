@@ -128,9 +128,15 @@ def _fit_predict(
     train = features[labeled]
     if train.shape[1] == 0:
         raise NoFitError("no covariate varies in train")
+    # Patients of equal covariates tie, and only equal risks do: each kind of patient is predicted
+    # once, since the rows of a matrix product may differ in their last bit.
+    kinds, of_patient = np.unique(features, axis=0, return_inverse=True)
+    asked = pd.DataFrame(kinds, columns=features.columns)
     if kind == "survival":
-        return _cox(train, rows[labeled], features, horizons_days)
-    return _logistic(train, rows.loc[labeled, "label"], features)
+        predicted = _cox(train, rows[labeled], asked, horizons_days)
+    else:
+        predicted = _logistic(train, rows.loc[labeled, "label"], asked)
+    return {column: values[of_patient] for column, values in predicted.items()}
 
 
 def _cox(

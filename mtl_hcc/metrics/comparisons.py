@@ -1,9 +1,11 @@
 """Which of several models is better on the same patients: every pair, every metric."""
 
+from collections.abc import Collection
 from itertools import combinations
 
 import pandas as pd
 
+from mtl_hcc.metrics.clinical_baseline import ORACLE
 from mtl_hcc.metrics.multiple_tests import holm_by
 from mtl_hcc.metrics.paired import Contender, compare_pair
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
@@ -28,7 +30,7 @@ COMPARISON_COLUMNS = [
     "dropped",
 ]
 FAMILY = ["split", "task", "metric", "horizon_days"]
-"""The pairs of models that are corrected together by Holm's method."""
+"""Where the pairs of models that are corrected together by Holm's method agree."""
 
 
 def compare_models(
@@ -38,6 +40,7 @@ def compare_models(
     seed: int = 0,
     threshold: Threshold = 0.5,
     resamples: Resamples | None = None,
+    judged: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Compare every two models on the patients (and folds) that both predict.
 
@@ -51,13 +54,18 @@ def compare_models(
         threshold: Cut-off of two-class tasks, or ``"youden"``, each model its own.
         resamples: In place of ``bootstraps`` and ``seed``: that of ``evaluate_predictions``, so
             that nothing is computed twice.
+        judged: Names of the models under study; default: the first of the table, beside which the
+            others stand. Holm's family of a metric are their pairs: with each other and with each
+            comparator. Two baselines are nobody's question, and the oracle is no competitor but
+            the truth: counting their pairs would hide what is there.
 
     Returns:
         One row per split, task, metric (and horizon) and pair, with the columns of
         ``comparisons.csv``. ``difference`` is the metric of ``model_a`` minus that of ``model_b``,
         so that for errors (Brier) less than zero is in favor of ``model_a``. ``p_holm`` is
-        corrected for the number of pairs of the same split, task, metric and horizon; metrics and
-        splits are not corrected for each other. ``n`` patients are in both, ``dropped`` in one
+        corrected for the number of pairs in the family of the same split, task, metric and horizon;
+        metrics and splits are not corrected for each other. It is empty for the other pairs, whose
+        ``method`` says why. ``n`` patients are in both, ``dropped`` in one
         only. A metric that cannot be compared is empty and says why in ``method``.
     """
     table = with_threshold(check_predictions(predictions), threshold)
@@ -86,5 +94,24 @@ def compare_models(
     comparisons = pd.DataFrame(records, columns=COMPARISON_COLUMNS)
     numbers = ["difference", "ci_low", "ci_high", "p", "horizon_days"]
     comparisons[numbers] = comparisons[numbers].astype(float)
-    comparisons["p_holm"] = holm_by(comparisons, FAMILY)
-    return comparisons.astype({"n": "Int64", "dropped": "Int64"})
+    names = [str(name) for name in table["model"].drop_duplicates()]
+    return _corrected(comparisons, names[:1] if judged is None else judged).astype(
+        {"n": "Int64", "dropped": "Int64"}
+    )
+
+
+def _corrected(comparisons: pd.DataFrame, judged: Collection[str]) -> pd.DataFrame:
+    """Add ``p_holm`` to the pairs with a model under study, and to the others why there is none."""
+    sides = comparisons[["model_a", "model_b"]]
+    of_judged = sides.isin(list(judged)).any(axis=1)
+    with_truth = ((sides == ORACLE) & ~sides.isin(list(judged))).any(axis=1)
+    family = of_judged & ~with_truth
+    p_holm = holm_by(comparisons.assign(p=comparisons["p"].where(family)), FAMILY)
+    method = comparisons["method"]
+    for pairs, reason in (
+        (with_truth, f"the {ORACLE} is no comparator"),
+        (~of_judged & ~with_truth, "neither model is under study"),
+    ):
+        tested = pairs & comparisons["p"].notna()
+        method = method.mask(tested, method + f"; no p_holm: {reason}")
+    return comparisons.assign(p_holm=p_holm, method=method)

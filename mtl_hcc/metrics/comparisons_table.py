@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.metrics.clinical_baseline import ORACLE
 from mtl_hcc.metrics.results_table import SHOWN, SPLIT_ORDER
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ def comparisons_table(comparisons: pd.DataFrame) -> "Table":
     """Return the table printed at the end of ``evaluate``: difference and p, train left out.
 
     Args:
-        comparisons: Table as from ``compare_models``. The p shown is Holm's when more than two
-            models are compared.
+        comparisons: Table as from ``compare_models``, the first model under study. The p shown is
+            Holm's, which is p itself where there is one comparator; none for the oracle.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -26,8 +27,8 @@ def comparisons_table(comparisons: pd.DataFrame) -> "Table":
     if (rows["split"] != "train").any():
         rows = rows[rows["split"] != "train"]
     others = list(rows["model_b"].drop_duplicates())
-    p = "p" if len(others) < 2 else "p_holm"
-    title = f"{main} minus ... (p{' after Holm' if p == 'p_holm' else ''})"
+    comparators = [other for other in others if other != ORACLE]
+    title = f"{main} minus ... (p{' after Holm' if len(comparators) > 1 else ''})"
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for number, name in enumerate(
         ["Split", "Metric", *(other.replace(" ", "\n") for other in others)]
@@ -37,7 +38,9 @@ def comparisons_table(comparisons: pd.DataFrame) -> "Table":
     keys = rows[["split", "task", "metric"]].drop_duplicates()
     keys = keys.sort_values("split", key=lambda split: split.map(order).fillna(9), kind="stable")
     cells = {
-        (row["split"], row["task"], row["metric"], row["model_b"]): _cell(row["difference"], row[p])
+        (row["split"], row["task"], row["metric"], row["model_b"]): _cell(
+            row["difference"], row["p_holm"]
+        )
         for row in rows.to_dict("records")
     }
     for split, task, metric in keys.itertuples(index=False, name=None):

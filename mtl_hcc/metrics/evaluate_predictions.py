@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.bootstrap import percentile_interval
-from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
+from mtl_hcc.metrics.predictions import POOLED, check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
 from mtl_hcc.metrics.thresholds import TRAIN, Threshold, with_threshold
@@ -23,7 +23,7 @@ METRIC_COLUMNS = [
     "events",
     "method",
 ]
-ALL_CENTERS = "all"
+ALL_CENTERS = POOLED
 FEW_PATIENTS = 20
 """A center with fewer: resamples of so few say little, and there are many such centers."""
 MAIN_METRICS = ("concordance_harrell", "auc")

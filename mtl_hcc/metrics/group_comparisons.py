@@ -50,7 +50,8 @@ def compare_groups(
     """Compare each model's metrics between independent groups of patients, every two of them.
 
     AUC by DeLong's unpaired test, every other metric by the unpaired bootstrap: each group is
-    resampled by itself. Cut-offs and censoring weights are those of ``evaluate_predictions``.
+    resampled by itself, its censoring weights come from itself, and cut-offs are those of
+    ``evaluate_predictions``.
 
     Args:
         predictions: Table of predictions.

@@ -18,7 +18,6 @@ class LowerRisk:
         risk: (patient,) Any score.
         of: Rows of the patients that are asked about, e.g. the cases.
         among: Rows of the patients that are counted, e.g. the controls.
-        tied_tolerance: Risks this close are tied.
     """
 
     def __init__(
@@ -27,13 +26,12 @@ class LowerRisk:
         *,
         of: npt.NDArray[np.intp],
         among: npt.NDArray[np.intp],
-        tied_tolerance: float = 0.0,
     ) -> None:
         self.of = of
         self.among = among[np.argsort(risk[among], kind="stable")]
         ascending = risk[self.among]
-        self.below = np.searchsorted(ascending, risk[of] - tied_tolerance, side="left")
-        self.up_to = np.searchsorted(ascending, risk[of] + tied_tolerance, side="right")
+        self.below = np.searchsorted(ascending, risk[of], side="left")
+        self.up_to = np.searchsorted(ascending, risk[of], side="right")
         self.tied = bool((self.below != self.up_to).any())
 
     def __call__(self, counts: Counts) -> FloatArray:

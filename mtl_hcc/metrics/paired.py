@@ -71,7 +71,7 @@ def compare_pair(first: Contender, second: Contender) -> list[Record]:
         return _refused(
             sample_a, f"outcomes differ between the models, first for patient {patient}"
         )
-    # Both models get the censoring weights of the same train rows, else they differ by these too.
+    # Both models are cut, and followed, on the same train rows, else they differ by these too.
     train_a, train_b, _ = common_rows(sample_a.train, sample_b.train)
     of_a, of_b = first.metrics(a, train_a), second.metrics(b, train_b)
     records = []

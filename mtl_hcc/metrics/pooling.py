@@ -12,6 +12,8 @@ from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
 
 PoolingMethod = Literal["REML", "DL"]
 NORMAL_975 = 1.959963984540054
+FEWEST_CENTERS = 3
+"""With two, how much centers differ rests on one difference: its 95% interval covers all values."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,15 @@ def pool_random_effects(
             agree by chance have a mean that looks far too sure.
 
     Raises:
-        NotComputableError: Fewer than two centers, or an error that is not above zero.
+        NotComputableError: Fewer than three centers, or an error that is not above zero.
 
     References:
         .. [1] Hartung and Knapp, Statistics in Medicine 2001;20:3875-3889.
         .. [2] Rover, Knapp, Friede, BMC Medical Research Methodology 2015;15:99.
     """
     y, s = np.asarray(estimates, dtype=np.float64), np.asarray(errors, dtype=np.float64)
-    if len(y) < 2:
-        raise NotComputableError("fewer than two centers")
+    if len(y) < FEWEST_CENTERS:
+        raise NotComputableError("fewer than three centers")
     if not (np.isfinite(y).all() and np.isfinite(s).all() and (s > 0).all()):
         raise NotComputableError("a center has no standard error above zero")
     from scipy.stats import chi2, t

@@ -15,6 +15,13 @@ TaskKind = Literal["survival", "binary", "multiclass"]
 
 REQUIRED_COLUMNS = ("patient_id", "center", "split", "fold", "task")
 NUMERIC_COLUMNS = ("risk", "time_days", "event", "label", "probability")
+POOLED = "all"
+"""Center of the rows of metrics over all centers."""
+RESERVED = {
+    "center": ((POOLED,), "stands for all centers together in metrics.csv"),
+    "model": (("treat all", "treat none"), "is a strategy without a model in decision curves"),
+}
+"""Column to the names that nobody else can have, and what they mean."""
 EMPTY_CELLS = ("", "nan", "NaN", "NA", "None")
 HORIZON_PATTERN = re.compile(r"survival_(\d+)")
 CLASS_PATTERN = re.compile(r"probability_(\d+)")
@@ -83,6 +90,7 @@ def check_predictions(table: pd.DataFrame, *, where: str = "predictions") -> pd.
         checked[column] = _as_text(checked[column])
         if column != "center":
             _refuse(checked, checked[column] == "", column, "an empty cell", "a name", where)
+    _refuse_reserved(checked, where)
     for column in (*NUMERIC_COLUMNS, *_patterned(checked, HORIZON_PATTERN, CLASS_PATTERN)):
         if column not in checked:
             checked[column] = np.nan
@@ -193,6 +201,16 @@ def _check_rows(table: pd.DataFrame, where: str) -> None:
     )  # fmt: skip
 
 
+def _refuse_reserved(table: pd.DataFrame, where: str) -> None:
+    """Refuse names that results use for something else: one would replace the other there."""
+    for column, (names, meaning) in RESERVED.items():
+        taken = table[column].str.casefold().isin(names)
+        _refuse(
+            table, taken, column, None, f"a name of its own: this one {meaning}", where,
+            remedy=f"Rename that {column} in every row.",
+        )  # fmt: skip
+
+
 def _line(index: object) -> int:
     """Line of a row in the CSV file: the header is line 1."""
     return int(str(index)) + 2
@@ -205,6 +223,8 @@ def _refuse(
     found: str | None,
     expected: str,
     where: str,
+    *,
+    remedy: str = "Mend or drop the row, or run predict again.",
 ) -> None:
     """Raise an error that names the first wrong row and counts the others."""
     rows = np.flatnonzero(np.asarray(wrong, dtype=bool))
@@ -218,5 +238,5 @@ def _refuse(
         where=f"{where}, line {_line(first)}, patient {table['patient_id'].iloc[first]!s}, "
         f"task {table['task'].iloc[first]!s}, column {column}",
         expected=expected,
-        remedy="Mend or drop the row, or run predict again.",
+        remedy=remedy,
     )

@@ -18,7 +18,8 @@ class TaskRows:
         rows: Rows whose outcome is known, each patient once per fold. Two-class tasks bring the
             column ``threshold``: positive at or above it, NaN where there is none.
         train: The train rows of the same model and task whose outcome is known, over all folds;
-            cut-offs and censoring weights come from those of the same ``fold``. May be empty.
+            cut-offs come from those of the same ``fold``, and horizons lie inside their follow-up.
+            Censoring weights never come from here. May be empty.
         kind: Of the task.
     """
 

@@ -1,7 +1,7 @@
 """The work of a report, dealt to processes: statistics by task, then each figure and table."""
 
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class Workshop:
         self.folder, self.workers, self.progress = folder, workers, progress
 
     def statistics(
-        self, predictions: pd.DataFrame, **settings: Any
+        self, predictions: pd.DataFrame, *, judged: Collection[str] | None = None, **settings: Any
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return what ``evaluate_predictions`` and ``compare_models`` return.
 
@@ -40,12 +40,16 @@ class Workshop:
 
         Args:
             predictions: Checked, with ``model``.
+            judged: Names of the models under study; default: the first.
             settings: ``bootstraps``, ``seed`` and ``threshold``.
         """
         shared = self._share("predictions", {"predictions": predictions})
         tasks = list(predictions["task"].unique())
+        # Named here: the first model of a task may be a baseline that the network does not meet.
+        judged = [str(predictions["model"].iloc[0])] if judged is None else list(judged)
         done = self._run(
-            [(_statistics, (shared, task, settings)) for task in tasks], "Computing statistics"
+            [(_statistics, (shared, task, judged, settings)) for task in tasks],
+            "Computing statistics",
         )
         metrics = pd.concat([of_task for of_task, _ in done], ignore_index=True)
         comparisons = pd.concat([of_task for _, of_task in done], ignore_index=True)
@@ -102,7 +106,7 @@ def _tables(path: Path) -> dict[str, pd.DataFrame]:
 
 
 def _statistics(
-    path: Path, task: str, settings: dict[str, Any]
+    path: Path, task: str, judged: Collection[str], settings: dict[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the metrics of one task, and the comparisons of its models on the same resamples."""
     rows = _tables(path)["predictions"]
@@ -111,7 +115,10 @@ def _statistics(
     metrics = evaluate_predictions(rows, threshold=settings["threshold"], resamples=resamples)
     if rows["model"].nunique() == 1:
         return metrics, pd.DataFrame(columns=COMPARISON_COLUMNS)
-    return metrics, compare_models(rows, threshold=settings["threshold"], resamples=resamples)
+    compared = compare_models(
+        rows, threshold=settings["threshold"], resamples=resamples, judged=judged
+    )
+    return metrics, compared
 
 
 def _in_order(table: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:

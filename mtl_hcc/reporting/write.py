@@ -15,6 +15,7 @@ import pandas as pd
 
 from mtl_hcc import __version__
 from mtl_hcc.errors import RunError
+from mtl_hcc.metrics.thresholds import with_threshold
 from mtl_hcc.patient import empty_quarantine
 from mtl_hcc.reporting.analyzed import (
     analyzed_patients,
@@ -63,10 +64,14 @@ def write_report(
     study = with_patients(study)
     with whole_folder(output) as folder, tempfile.TemporaryDirectory() as scratch:
         workshop = Workshop(Path(scratch), workers=workers, progress=progress)
-        metrics, comparisons = workshop.statistics(study.predictions, **settings)
+        metrics, comparisons = workshop.statistics(
+            study.predictions, judged=study.networks, **settings
+        )
         results = {"metrics": metrics, "comparisons": comparisons}
         study = replace(study, tables={**study.tables, **results})
-        figures, tables = workshop.exhibits(study.tables)
+        # Confusion matrices are cut where the metrics are, and by the same models' train rows.
+        cut = with_threshold(study.predictions, settings["threshold"])
+        figures, tables = workshop.exhibits({**study.tables, "predictions": cut})
         blocks, made = compose(study, figures, tables, settings)
         write_files(folder, figures, {**tables, **made})
         metrics.to_csv(folder / "metrics.csv", index=False)

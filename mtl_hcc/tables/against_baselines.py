@@ -116,7 +116,8 @@ def _caption(first: str, *, compared: bool) -> str:
     if compared:
         parts.append(
             f"Difference: {first} less the model of the row on their common patients, AUC by "
-            "DeLong's test, C-index by the paired bootstrap. Holm: corrected for the number of "
-            "models."
+            "DeLong's test, C-index by the paired bootstrap. Holm: corrected over the pairs of the "
+            "models under study with each other and with their comparators; not over pairs of "
+            "comparators, nor with the oracle."
         )
     return " ".join(parts)

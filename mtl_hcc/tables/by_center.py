@@ -19,7 +19,8 @@ def by_center(metrics: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row per task and center, and one of the pooled value with its prediction interval, I2 and
-        tau2: columns for print (capitals), and the numbers behind them.
+        tau2, or of the reason why there is none: columns for print (capitals), and the numbers
+        behind them.
     """
     tasks = center_values(metrics, predictions)
     records = [record for task in tasks for record in _records(task)]
@@ -38,14 +39,17 @@ def pooling_caption(tasks: list[CenterValues]) -> str:
         "likelihood, Hartung and Knapp's modified interval) on the logit scale, with standard "
         "errors from the 95% intervals of the centers. A center with fewer than "
         f"{FEWEST_EVENTS} events, or fewer than {FEWEST_EVENTS} patients without, is not "
-        "estimable. With few centers the interval is wide. PI: prediction interval, where the "
+        "estimable; fewer than three centers with an estimate are not pooled. With few centers the "
+        "interval is wide. PI: prediction interval, where the "
         "value of another center is expected."
     )
 
 
-def pooled_name(centers: int) -> str:
-    """Return how the pooled row is called."""
-    return f"Pooled ({centers} center{'' if centers == 1 else 's'})"
+def pooled_name(values: CenterValues) -> str:
+    """Return how the last row is called: pooled, or not."""
+    if values.pooled is None:
+        return "Not pooled"
+    return f"Pooled ({(values.centers['reason'] == '').sum()} centers)"
 
 
 def heterogeneity(values: CenterValues) -> str:
@@ -77,12 +81,13 @@ def _records(values: CenterValues) -> list[dict[str, object]]:
                 **({name: row[name] for name in NUMBERS} if estimable else {}),
             }
         )
-    used = values.centers[values.centers["reason"] == ""]
-    pooled = {"Center": pooled_name(len(used)), "Note": heterogeneity(values)}
-    pooled |= {"Patients": f"{used['n'].sum():.0f}", "Events": f"{used['events'].sum():.0f}"}
+    pooled = {"Center": pooled_name(values), "Note": heterogeneity(values)}
     found = values.pooled
     if found is None:
-        return [*records, {**same, **pooled, "Value (95% CI)": "-", "Weight": ""}]
+        empty = dict.fromkeys(("Patients", "Events", "Weight"), "")
+        return [*records, {**same, **pooled, **empty, "Value (95% CI)": "-"}]
+    used = values.centers[values.centers["reason"] == ""]
+    pooled |= {"Patients": f"{used['n'].sum():.0f}", "Events": f"{used['events'].sum():.0f}"}
     interval = value_text(found.value, found.ci_low, found.ci_high)
     numbers = {"value": found.value, "ci_low": found.ci_low, "ci_high": found.ci_high}
     return [*records, {**same, **pooled, "Value (95% CI)": interval, "Weight": "", **numbers}]

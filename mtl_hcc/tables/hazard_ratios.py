@@ -42,7 +42,8 @@ def hazard_ratios(metrics: pd.DataFrame) -> pd.DataFrame:
 def _caption() -> str:
     return (
         "High against low risk by model, cut at the median risk of the train rows of the same fold "
-        "(of the rows themselves where a model has no train rows, as the metrics' method says). "
+        "(of the rows themselves where a model has no train rows; high risk is at the median where "
+        "nobody is above it, as the metrics' method says). "
         "Hazard ratio: Cox (Efron's ties) with its Wald interval, bootstrapped where patients "
         "repeat over folds, which leaves no log-rank test. RMST: restricted mean survival time, "
         "high minus low risk; negative: days lost by the high-risk group."

@@ -12,7 +12,7 @@ from mtl_hcc.metrics.statistic import NotComputableError
 from mtl_hcc.metrics.survival.horizons import task_horizons
 from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier, median_follow_up
 from mtl_hcc.metrics.survival.restricted_mean import restricted_mean
-from mtl_hcc.metrics.survival.risk_groups import with_risk_groups
+from mtl_hcc.metrics.survival.risk_groups import rule_in_words, with_risk_groups
 from mtl_hcc.metrics.task_metric import TaskRows
 from mtl_hcc.metrics.thresholds import TRAIN
 from mtl_hcc.tables.column_names import readable_name
@@ -44,12 +44,12 @@ def survival_summary(predictions: pd.DataFrame) -> pd.DataFrame:
     model = table["model"].iloc[0]
     table = table[table["model"] == model]
     records: list[dict[str, Any]] = []
-    rules: list[str] = []
+    rules: dict[str, str] = {}
     for task, rows in table.groupby("task", sort=False):
         if task_kind(rows) != "survival":
             continue
         known, rule = with_risk_groups(with_outcome(rows, "survival"))
-        rules += [rule] if rule else []
+        rules |= {str(task): rule} if rule else {}
         train = known[known["split"] == TRAIN]
         for split, inside in known.groupby("split", sort=False):
             sample = TaskRows(inside, train, "survival")
@@ -67,19 +67,19 @@ def _numbers() -> list[str]:
     return [f"{name}{end}" for name in values for end in ("", "_low", "_high")]
 
 
-def _caption(model: str, rules: list[str]) -> str:
+def _caption(model: str, rules: dict[str, str]) -> str:
     if not rules:
         return "No survival task with a known outcome among the predictions."
-    said = "; ".join(dict.fromkeys(rules))
     return (
-        f"Follow-up and survival of all patients and of those that {model} calls high and low "
-        f"risk ({said}). Median follow-up: reverse Kaplan-Meier. Median survival and survival at "
-        "1, 2, 3 and 5 years (365, 730, 1095 and 1825 days): Kaplan-Meier, with intervals from "
-        "Greenwood's variance on the log-log scale; empty after a group's last follow-up. RMST: "
-        "restricted mean survival time up to the latest horizon inside the follow-up of all "
-        "groups. Survival means event-free survival: of OS being alive, of RFS being alive without "
-        "recurrence. Patients that repeat over folds count once in the row of all patients; in the "
-        "risk groups they count as often as they were predicted, without intervals."
+        f"Follow-up and survival of all patients and of those that {model} calls high and low risk "
+        f"({rule_in_words(rules)}). Median follow-up: reverse Kaplan-Meier. Median survival and "
+        "survival at 1, 2, 3 and 5 years (365, 730, 1095 and 1825 days): Kaplan-Meier, with "
+        "intervals from Greenwood's variance on the log-log scale; empty after a group's last "
+        "follow-up. RMST: restricted mean survival time up to the latest horizon inside the "
+        "follow-up of all groups. Survival means event-free survival: of OS being alive, of RFS "
+        "being alive without recurrence. Patients that repeat over folds count once in the row of "
+        "all patients; in the risk groups they count as often as they were predicted, without "
+        "intervals."
     )
 
 

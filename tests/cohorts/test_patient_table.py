@@ -264,8 +264,10 @@ def test_a_numeric_column_that_is_mostly_text_is_refused(write_table: Write) -> 
 
 
 def test_a_center_called_all_is_refused(write_table: Write) -> None:
-    with pytest.raises(TableError, match="column center: a center is called 'all'"):
+    with pytest.raises(TableError, match="line 3, column center: a center is called 'all'"):
         read_patient_table(write_table(center=["I", "all", "II"]))
+    with pytest.raises(TableError, match=r"line 4, .* 'ALL', .* Give that center another name"):
+        read_patient_table(write_table(center=["I", "II", "ALL"]))
 
 
 def test_when_nobody_is_left_the_first_reason_is_told(write_table: Write) -> None:

@@ -17,20 +17,20 @@ def centers():
         {
             "model": "network",
             "split": "external",
-            "center": ["all", "I", "II", "III", "IV"],
+            "center": ["all", "I", "II", "III", "IV", "V"],
             "task": "mvi",
             "metric": "auc",
             "horizon_days": np.nan,
-            "value": [0.7, 0.75, 0.62, 0.66, 0.9],
-            "ci_low": [0.6, 0.66, 0.51, 0.5, 0.7],
-            "ci_high": [0.8, 0.82, 0.72, 0.8, 1.0],
-            "n": [300, 100, 90, 80, 30],
-            "events": [100, 40, 30, 3, 15],
+            "value": [0.7, 0.75, 0.62, 0.66, 0.9, 0.7],
+            "ci_low": [0.6, 0.66, 0.51, 0.5, 0.7, 0.6],
+            "ci_high": [0.8, 0.82, 0.72, 0.8, 1.0, 0.78],
+            "n": [400, 100, 90, 80, 30, 100],
+            "events": [128, 40, 30, 3, 15, 40],
             "method": "",
         }
     )
     names = pd.DataFrame(
-        {"patient_id": list("abcd"), "split": "external", "center": metrics["center"][1:]}
+        {"patient_id": list("abcde"), "split": "external", "center": metrics["center"][1:]}
     )
     return metrics, names
 
@@ -54,17 +54,29 @@ def test_centers_are_drawn_with_their_numbers_and_a_pooled_diamond(centers):
     figure.draw_without_rendering()
     (axes,) = figure.axes
     said = [text.get_text() for text in axes.texts]
-    assert {"I", "II", "III", "IV", "Pooled (2 centers)"} <= set(said)
+    assert {"I", "II", "III", "IV", "V", "Pooled (3 centers)"} <= set(said)
     assert "not estimable: too few events (3)" in said
     assert "0.75 (0.66-0.82)" in said
     assert len(axes.patches) == 1
     squares = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "s"]
-    assert squares == pytest.approx([0.75, 0.62])
+    assert squares == pytest.approx([0.75, 0.62, 0.7])
     assert "random effects" in caption_of(figure)
 
 
-def test_no_text_leaves_the_figure(centers):
-    figure = forest_by_center(*centers)
+def test_two_centers_are_drawn_without_a_diamond_and_told_why(centers):
+    metrics, names = centers
+    figure = forest_by_center(metrics[metrics["center"] != "V"], names)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    said = [text.get_text() for text in axes.texts]
+    assert {"Not pooled", "fewer than three centers with an estimate"} <= set(said)
+    assert len(axes.patches) == 0
+
+
+@pytest.mark.parametrize("without", [[], ["V"]])
+def test_no_text_leaves_the_figure(centers, without):
+    metrics, names = centers
+    figure = forest_by_center(metrics[~metrics["center"].isin(without)], names)
     figure.draw_without_rendering()
     width = figure.bbox.width
     for text in figure.axes[0].texts:

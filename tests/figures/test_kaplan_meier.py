@@ -100,3 +100,24 @@ def test_unknown_outcomes_and_missing_tasks_give_a_figure_that_says_so(predictio
     assert "no patient with\na known outcome" in texts(kaplan_meier(predictions).axes[2])
     none = kaplan_meier(predictions[predictions["task"] == "mvi"])
     assert texts(none.axes[0]) == ["no survival task among the predictions"]
+
+
+def test_a_score_that_is_mostly_high_is_drawn_in_two_groups_and_the_legend_says_how(predictions):
+    os = predictions[predictions["task"] == "os"]
+    ill = os["risk"] > os["risk"].quantile(0.3)
+    rfs = os.assign(task="rfs")
+    both = pd.concat([os.assign(risk=1.0 * ill), rfs], ignore_index=True)
+    figure = kaplan_meier(both)
+    numbers = next(axes for axes in figure.axes if axes.get_title(loc="left"))
+    first = [int(text) for text in texts(numbers)][:: len(texts(numbers)) // 2]
+    train = os["split"] == "train"
+    assert first == [(train & ~ill).sum(), (train & ill).sum()]
+    said = (
+        "OS cut at the median risk of train; nobody there is above it, so high risk is at it; RFS "
+        "cut at the median risk of train"
+    )
+    assert said in caption_of(figure)
+    (legend,) = figure.legends
+    assert legend.get_title().get_text().replace("\n", " ") == said
+    figure.draw_without_rendering()
+    assert legend.get_window_extent().width < figure.bbox.width

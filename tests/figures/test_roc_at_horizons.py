@@ -36,7 +36,7 @@ def test_several_folds_give_a_curve_whose_area_is_the_auc_within_folds(predictio
     rows["fold"] = np.arange(len(rows)) % 2
     rows["risk"] += 10 * rows["fold"]
     sample = TaskRows(rows, rows.iloc[:0], "survival")
-    statistic = auc_at_horizon_statistic(sample, CensoringWeights(sample), 730)
+    statistic = auc_at_horizon_statistic(sample, CensoringWeights(sample.rows), 730)
     expected = point_value(statistic, len(rows))
     assert auc(*roc_points_at_horizon(sample, 730)) == pytest.approx(expected, abs=1e-6)
 

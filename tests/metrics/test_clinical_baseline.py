@@ -51,6 +51,19 @@ def test_the_rows_follow_the_contract_and_can_be_evaluated(cohort, splits):
     assert at_no_horizon["value"].notna().all()
 
 
+def test_patients_of_equal_covariates_have_exactly_equal_risks(cohort, splits):
+    table = cohort[0].assign(stage=np.arange(230) % 3, grade=np.arange(230) // 3 % 2)
+    covariates = {"stage": ["0", "1", "2"], "grade": ["0", "1"], "afp_ng_ml": "log"}
+    table["afp_ng_ml"] = table["afp_ng_ml"].round(-1)
+    rows = clinical_baseline(table, splits, TASKS, covariates, "stage")
+    alike = table.loc[rows["patient_id"], list(covariates)].reset_index(drop=True)
+    for column in ("risk", "probability", "survival_365"):
+        known = rows[column].notna()
+        kinds = rows[known].groupby([alike[known][name] for name in covariates])[column]
+        assert kinds.size().max() > 10
+        assert (kinds.nunique() == 1).all()
+
+
 def test_patients_outside_train_never_change_the_fit(cohort, splits):
     table = cohort[0].copy()
     before = clinical_baseline(table, splits, TASKS, COVARIATES, "clinical")

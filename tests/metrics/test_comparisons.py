@@ -119,12 +119,44 @@ def test_a_horizon_that_one_model_lacks_is_said(two, predictions):
     assert brier["method"].str.startswith("only good predicts it").all()
 
 
-def test_holm_corrects_over_the_pairs_of_one_metric(four):
+def test_holms_family_is_the_first_model_against_its_comparators(four):
     comparisons = compare_models(four, bootstraps=50)
     rows = comparisons[(comparisons["split"] == "train") & (comparisons["metric"] == "auc")]
     assert len(rows) == 6
-    assert rows["p_holm"].to_numpy() == pytest.approx(holm(rows["p"]))
-    assert (rows["p_holm"] >= rows["p"]).all()
+    family = rows["model_a"] == "good"
+    assert rows.loc[family, "p_holm"].to_numpy() == pytest.approx(holm(rows.loc[family, "p"]))
+    assert (rows.loc[family, "p_holm"] >= rows.loc[family, "p"]).all()
+    assert rows.loc[~family, "p_holm"].isna().all()
+    assert rows.loc[~family, "p"].notna().all()
+    said = "; no p_holm: neither model is under study"
+    assert rows.loc[~family, "method"].str.endswith(said).all()
+    assert not rows.loc[family, "method"].str.contains("p_holm").any()
+
+
+def test_the_oracle_is_no_comparator_so_that_one_baseline_needs_no_correction(two, predictions):
+    three = pd.concat([two, predictions.assign(model="oracle")], ignore_index=True)
+    rows = compare_models(three, bootstraps=50).dropna(subset=["p"])
+    family = (rows["model_a"] == "good") & (rows["model_b"] == "worse")
+    assert rows.loc[family, "p_holm"].to_numpy() == pytest.approx(rows.loc[family, "p"].to_numpy())
+    assert rows.loc[~family, "p_holm"].isna().all()
+    assert rows.loc[~family, "method"].str.endswith("no p_holm: the oracle is no comparator").all()
+
+
+def test_several_models_under_study_share_a_family_without_the_pairs_of_their_comparators(four):
+    rows = compare_models(four, bootstraps=50, judged=["good", "worse 9"])
+    rows = rows[(rows["split"] == "train") & (rows["metric"] == "auc")]
+    family = rows[["model_a", "model_b"]].isin(["good", "worse 9"]).any(axis=1)
+    assert family.sum() == 5
+    assert rows.loc[family, "p_holm"].to_numpy() == pytest.approx(holm(rows.loc[family, "p"]))
+    (other,) = rows[~family].to_dict("records")
+    assert {other["model_a"], other["model_b"]} == {"worse", "worse 10"}
+    assert np.isnan(other["p_holm"])
+
+
+def test_an_oracle_that_is_itself_under_study_is_corrected_like_any_model(two, predictions):
+    three = pd.concat([predictions.assign(model="oracle"), two], ignore_index=True)
+    rows = compare_models(three, bootstraps=20).dropna(subset=["p"])
+    assert rows.loc[rows["model_a"] == "oracle", "p_holm"].notna().all()
 
 
 def test_one_pair_needs_no_correction(two):

@@ -40,6 +40,23 @@ def test_holms_p_is_shown_for_several_pairs(two, predictions):
     assert "p after Holm" in " ".join(printed(compare_models(three, bootstraps=20)))
 
 
+def test_the_oracle_is_shown_without_p_and_does_not_make_the_others_be_corrected(two, predictions):
+    comparisons = compare_models(
+        pd.concat([two, predictions.assign(model="oracle")]), bootstraps=100
+    )
+    lines = printed(comparisons)
+    assert "Holm" not in " ".join(lines)
+    wanted = (comparisons["split"] == "external") & (comparisons["metric"] == "auc")
+    size, oracle = (
+        comparisons[wanted & (comparisons["model_b"] == name)].iloc[0]
+        for name in ("tumor size", "oracle")
+    )
+    (line,) = [line for line in lines if "external" in line and "MVI AUC" in line]
+    p = "<0.001" if size["p"] < 0.001 else f"{size['p']:.3f}"
+    assert f"{size['difference']:+.3f} ({p})" in line
+    assert line.rstrip().endswith(f"{oracle['difference']:+.3f}")
+
+
 def test_dropped_patients_are_said_per_pair_and_split(two):
     (sentence,) = dropped_patients(compare_models(two, bootstraps=10))
     assert sentence == (

@@ -12,9 +12,9 @@ from mtl_hcc.metrics.statistic import NotComputableError
 SETS = {  # as in the script of the oracle
     "heterogeneous": ([0.81, 0.62, 0.74, 0.55, 0.90], [0.15, 0.20, 0.18, 0.25, 0.30]),
     "alike": ([0.71, 0.70, 0.72, 0.69], [0.20, 0.25, 0.30, 0.22]),
-    "two": ([0.75, 0.60], [0.20, 0.25]),
 }
 R = pd.read_csv(Path(__file__).parents[1] / "oracles" / "pooling" / "pooling.csv")
+R = R[R["set"].isin(list(SETS))]  # R pools two centers as well
 
 
 def logit(share):
@@ -60,16 +60,25 @@ def test_shares_are_pooled_as_logits_with_errors_from_their_intervals():
 def test_an_interval_that_reaches_one_has_no_error():
     assert np.isnan(logit_errors([0.5, 0.0], [1.0, 0.8])).all()
     with pytest.raises(NotComputableError, match="no standard error"):
-        pool_shares([0.7, 0.8], [0.5, 0.5], [0.9, 1.0])
+        pool_shares([0.7, 0.8, 0.6], [0.5, 0.5, 0.4], [0.9, 1.0, 0.7])
 
 
-def test_one_center_is_not_pooled():
-    with pytest.raises(NotComputableError, match="fewer than two centers"):
-        pool_random_effects([0.3], [0.1])
+@pytest.mark.parametrize("centers", [0, 1, 2])
+def test_fewer_than_three_centers_are_not_pooled(centers):
+    with pytest.raises(NotComputableError, match="fewer than three centers"):
+        pool_random_effects([0.3, 0.9][:centers], [0.1, 0.2][:centers])
+
+
+def test_two_centers_would_be_pooled_to_an_interval_of_everything():
+    """What R gives for C-indices of 0.75 and 0.60, on the logit scale."""
+    everything = pd.read_csv(Path(__file__).parents[1] / "oracles" / "pooling" / "pooling.csv")
+    two = everything[everything["set"] == "two"]
+    assert (1 / (1 + np.exp(-two["ci_low"])) < 0.03).all()
+    assert (1 / (1 + np.exp(-two["ci_high"])) > 0.99).all()
 
 
 @given(
-    st.lists(st.tuples(st.floats(-2, 2), st.floats(0.05, 1)), min_size=2, max_size=12),
+    st.lists(st.tuples(st.floats(-2, 2), st.floats(0.05, 1)), min_size=3, max_size=12),
     st.sampled_from(["REML", "DL"]),
 )
 def test_the_mean_lies_among_the_centers_and_the_intervals_around_it(centers, method):

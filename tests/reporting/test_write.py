@@ -1,6 +1,7 @@
 """The folder of a report: its page, its files, and that they say the same."""
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -100,6 +101,36 @@ def test_the_statistics_are_those_of_the_package_however_they_are_dealt(made):
     comparisons = pd.read_csv(made.folder / "comparisons.csv")
     expected = compare_models(predictions, **SETTINGS).infer_objects()
     pd.testing.assert_frame_equal(comparisons, expected, check_dtype=False)
+
+
+def test_a_task_that_the_network_does_not_predict_has_no_model_under_study(made, tmp_path):
+    predictions = read_runs([made.run]).predictions
+    known = predictions[(predictions["model"] != "network") | (predictions["task"] == "os")]
+    known = known[known["task"].isin(["os", "mvi"])]
+    settings = {**SETTINGS, "bootstraps": 5}
+    workshop = Workshop(tmp_path, workers=1, progress=False)
+    _, comparisons = workshop.statistics(known, judged=["network"], **settings)
+    tested = comparisons.dropna(subset=["p"])
+    with_holm = tested[tested["p_holm"].notna()]
+    assert set(with_holm["task"]) == {"os"}
+    assert set(with_holm["model_a"] + with_holm["model_b"]) == {"networkAFP"}
+    assert "mvi" in set(tested["task"])
+
+
+def test_confusion_matrices_are_cut_where_the_metrics_are(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(workshop, "FIGURES", {})
+    monkeypatch.setattr(workshop, "TABLES", {"confusion_matrix": TABLES["confusion_matrix"]})
+    study = read_runs([made.run])
+    rows = study.predictions[study.predictions["task"] == "mvi"]
+    study = replace(study, tables={**study.tables, "predictions": rows.reset_index(drop=True)})
+    settings = {"bootstraps": 0, "seed": 0, "threshold": 0.2}
+    report = write_report(study, tmp_path / "report", workers=1, **settings)
+    table = pd.read_csv(tmp_path / "report" / "tables" / "confusion_matrix.csv")
+    found = table[table["Found"].str.contains("present") & (table["Model"] == "network")]
+    metrics = report.metrics.query("model == 'network' and center == 'all'")
+    expected = metrics[metrics["metric"] == "sensitivity"].set_index("split")["value"]
+    assert found.set_index("Split")["recall"].to_dict() == pytest.approx(expected.to_dict())
+    assert table["Decision"].str.contains("0.2").all()
 
 
 def test_two_processes_compute_what_one_does(made, tmp_path):

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from mtl_hcc.metrics.comparisons import compare_models
@@ -42,3 +43,16 @@ def test_without_a_main_metric_the_caption_says_so(metrics):
     table = against_baselines(metrics[metrics["metric"] == "f1"])
     assert table.empty
     assert table.attrs["caption"] == "No task has a C-index or an AUC."
+
+
+def test_p_is_corrected_over_the_networks_pairs_only(metrics, predictions):
+    afp = predictions[predictions["model"] == "AFP"]
+    three = pd.concat([predictions, afp.assign(model="oracle")], ignore_index=True)
+    shown = pd.concat([metrics, metrics[metrics["model"] == "AFP"].assign(model="oracle")])
+    table = against_baselines(shown, compare_models(three, bootstraps=100))
+    beside = table[table["Model"] == "AFP"]
+    assert beside["p_holm"].to_numpy() == pytest.approx(beside["p"].to_numpy(), nan_ok=True)
+    oracle = table[table["Model"] == "oracle"]
+    assert (oracle["P-value"] != "").any()
+    assert (oracle["P-value (Holm)"] == "").all()
+    assert "nor with the oracle" in table.attrs["caption"]

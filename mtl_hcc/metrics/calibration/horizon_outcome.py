@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_hcc.metrics.statistic import Counts, FloatArray
-from mtl_hcc.metrics.survival.risk_counts import at_risk_and_events
+from mtl_hcc.metrics.survival.product_limit import ProductLimit
 
 
 class HorizonOutcome:
@@ -33,25 +33,17 @@ class HorizonOutcome:
     """
 
     def __init__(self, time: npt.ArrayLike, event: npt.ArrayLike, horizon_days: float) -> None:
-        self._time = np.asarray(time, dtype=np.float64)
-        events = np.asarray(event, dtype=bool)
-        by_then = events & (self._time <= horizon_days)
+        times, events = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=bool)
+        by_then = events & (times <= horizon_days)
         self.label: FloatArray = by_then.astype(np.float64)
-        self._known = by_then | (self._time > horizon_days)
-        self._event = events
-        self._grid = np.unique(self._time[~events])
+        self._known = by_then | (times > horizon_days)
+        self._curve = ProductLimit(times, events, of="censoring")
         self._place = np.where(
-            by_then,
-            np.searchsorted(self._grid, self._time, side="left"),
-            np.searchsorted(self._grid, horizon_days, side="right"),
+            by_then, self._curve.before(times), int(self._curve.after(horizon_days))
         )
 
     def __call__(self, counts: Counts) -> FloatArray:
         """Return (resample, patient): how much each patient counts."""
-        at_risk, left = at_risk_and_events(counts, self._time, ~self._event, self._grid)
-        _, events = at_risk_and_events(counts, self._time, self._event, self._grid)
-        # At one time, events come before censorings.
-        steps = 1 - left / np.maximum(at_risk - events, 1)
-        uncensored = np.concatenate([np.ones((len(counts), 1)), np.cumprod(steps, axis=1)], axis=1)
-        weights: FloatArray = counts * self._known / np.maximum(uncensored, 1e-12)[:, self._place]
-        return weights
+        followed = self._curve(counts).take(self._place, axis=1)
+        counted = counts * self._known
+        return np.divide(counted, followed, out=np.zeros_like(followed), where=counted > 0)

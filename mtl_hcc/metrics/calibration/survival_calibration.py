@@ -17,6 +17,7 @@ from mtl_hcc.metrics.calibration.shared_fit import Fit, SharedFit
 from mtl_hcc.metrics.calibration.smooth_curve import smooth_survival_curves
 from mtl_hcc.metrics.calibration.weak_calibration import survival_recalibration
 from mtl_hcc.metrics.statistic import Counts, FloatArray
+from mtl_hcc.metrics.survival.censoring import WEIGHTS_FROM
 from mtl_hcc.metrics.survival.horizons import predicted_horizons, task_horizons
 from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, no_value
 
@@ -35,7 +36,7 @@ SMOOTHED = (
 )
 RECALIBRATION = (
     "complementary log-log regression of the event by the horizon",
-    "censoring weights from these rows",
+    WEIGHTS_FROM,
 )
 
 

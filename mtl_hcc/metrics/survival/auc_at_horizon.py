@@ -8,9 +8,6 @@ from mtl_hcc.metrics.statistic import BoolArray, Counts, FloatArray, Statistic
 from mtl_hcc.metrics.survival.censoring import CensoringWeights
 from mtl_hcc.metrics.task_metric import TaskRows
 
-TIED_TOLERANCE = 1e-8
-"""Risks this close are tied, as in scikit-survival."""
-
 
 def auc_at_horizon_statistic(
     sample: TaskRows, censoring: CensoringWeights, days: float
@@ -25,11 +22,11 @@ def auc_at_horizon_statistic(
         G(t_i^-)^{-1}}
 
     Equal to R's ``riskRegression::Score``; scikit-survival takes G(t) in place of G(t-), which
-    differs only where an event ties with a censoring. Pairs within a fold.
+    differs only where an event ties with a censoring. Only equal risks tie. Pairs within a fold.
 
     Args:
         sample: Rows of one survival task.
-        censoring: Its censoring curves.
+        censoring: The censoring curve of its rows.
         days: The horizon.
 
     References:
@@ -45,7 +42,6 @@ def auc_at_horizon_statistic(
             risk,
             of=np.flatnonzero(case & (folds == fold)),
             among=np.flatnonzero(control & (folds == fold)),
-            tied_tolerance=TIED_TOLERANCE,
         )
         for fold in np.unique(folds)
     ]
@@ -56,7 +52,7 @@ def auc_at_horizon_statistic(
             block = counts[part]
             right, pairs = np.zeros(len(block)), np.zeros(len(block))
             for lower in groups:
-                of_cases = censoring.event_weights(heights, len(block), lower.of)
+                of_cases = censoring.event_weights(heights, lower.of)
                 of_cases *= block.take(lower.of, axis=1)
                 right += np.einsum("rc,rc->r", of_cases, lower(block))
                 controls = block.take(lower.among, axis=1).sum(axis=1, dtype=np.float64)

@@ -4,7 +4,7 @@ import numpy as np
 
 from mtl_hcc.metrics.statistic import Counts, FloatArray, Statistic
 from mtl_hcc.metrics.survival.auc_at_horizon import cases_and_controls
-from mtl_hcc.metrics.survival.censoring import CensoringWeights, Heights
+from mtl_hcc.metrics.survival.censoring import CensoringWeights
 from mtl_hcc.metrics.survival.product_limit import ProductLimit
 from mtl_hcc.metrics.task_metric import TaskRows
 
@@ -25,7 +25,7 @@ def brier_statistic(
 
     Args:
         sample: Rows of one survival task.
-        censoring: Its censoring curves.
+        censoring: The censoring curve of its rows.
         days: The horizon; the probabilities stand in the column ``survival_<days>``.
 
     References:
@@ -54,14 +54,12 @@ class _Weighted:
         self.case, self.control = np.flatnonzero(case), np.flatnonzero(control)
         self.censoring, self.days = censoring, days
 
-    def __call__(self, counts: Counts, heights: Heights) -> tuple[FloatArray, FloatArray]:
+    def __call__(self, counts: Counts, heights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the weights (resample, case) and (resample, control)."""
-        weights, resamples = self.censoring, len(counts)
-        cases: FloatArray = weights.event_weights(heights, resamples, self.case)
-        controls: FloatArray = weights.horizon_weights(heights, self.days, resamples, self.control)
+        cases = self.censoring.event_weights(heights, self.case)
         cases *= counts.take(self.case, axis=1)
-        controls *= counts.take(self.control, axis=1)
-        return cases, controls
+        beyond = self.censoring.horizon_weights(heights, self.days)
+        return cases, counts.take(self.control, axis=1) * beyond
 
 
 def scaled_brier_statistic(sample: TaskRows, censoring: CensoringWeights, days: float) -> Statistic:
@@ -102,7 +100,7 @@ def integrated_brier_statistic(
 
     Args:
         sample: Rows of one survival task.
-        censoring: Its censoring curves.
+        censoring: The censoring curve of its rows.
         horizons: Two or more, ascending.
     """
     single = [brier_statistic(sample, censoring, days) for days in horizons]

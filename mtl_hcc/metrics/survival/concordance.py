@@ -28,14 +28,16 @@ def concordance_harrell(
     event: npt.ArrayLike,
     *,
     strata: npt.ArrayLike | None = None,
-    tied_tolerance: float = 1e-8,
 ) -> float:
-    r"""Return Harrell's C-index [1]_, with the conventions of scikit-survival.
+    r"""Return Harrell's C-index [1]_, with the conventions of scikit-survival but for near ties.
 
     A pair (i, j) is comparable when i has an event and :math:`t_i < t_j`, or :math:`t_i = t_j` and
-    j is censored. It is concordant when i has the higher risk, half when the risks tie:
+    j is censored. It is concordant when i has the higher risk, half when the risks are equal:
 
     .. math:: C = \frac{\sum_{(i,j)} [r_i > r_j] + \tfrac12 [r_i = r_j]}{\sum_{(i,j)} 1}
+
+    Only equal risks tie. The libraries' tolerance of 1e-8 would make the C-index depend on the unit
+    of the risk, and 0.5 of risks in small units.
 
     Args:
         risk: (patient,) Higher = earlier event.
@@ -43,7 +45,6 @@ def concordance_harrell(
         event: (patient,) 1 = occurred, 0 = censored.
         strata: (patient,) Only pairs within a stratum count, e.g. the fold: risks of two models
             are on two scales.
-        tied_tolerance: Risks this close are tied.
 
     Raises:
         NotComputableError: No pair is comparable.
@@ -55,9 +56,7 @@ def concordance_harrell(
         >>> concordance_harrell([3.0, 1.0, 2.0], [10, 40, 30], [1, 0, 1])
         1.0
     """
-    statistic = concordance_statistic(
-        risk, time, event, strata=strata, tied_tolerance=tied_tolerance
-    )
+    statistic = concordance_statistic(risk, time, event, strata=strata)
     value = point_value(statistic, len(np.asarray(risk)))
     if np.isnan(value):
         raise NotComputableError(why_not_concordance(event))
@@ -78,7 +77,6 @@ def concordance_statistic(
     event: npt.ArrayLike,
     *,
     strata: npt.ArrayLike | None = None,
-    tied_tolerance: float = 1e-8,
 ) -> Statistic:
     r"""Return Harrell's C-index as a function of the counts w of the patients.
 
@@ -90,7 +88,7 @@ def concordance_statistic(
 
     Args: see :func:`concordance_harrell`.
     """
-    pairs = ordered_pairs(risk, time, event, strata=strata, tied_tolerance=tied_tolerance)
+    pairs = ordered_pairs(risk, time, event, strata=strata)
 
     def concordance(counts: Counts) -> FloatArray:
         return concordance_of_pairs(pairs, counts)
@@ -121,7 +119,6 @@ def ordered_pairs(
     event: npt.ArrayLike,
     *,
     strata: npt.ArrayLike | None = None,
-    tied_tolerance: float = 1e-8,
 ) -> list[OrderedPairs]:
     """Sort the patients of each stratum once, so that pairs can be counted for many resamples.
 
@@ -135,7 +132,7 @@ def ordered_pairs(
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
         labels = times[rows], events[rows]
-        lower = later_lower(risks[rows], *labels, tied_tolerance)
+        lower = later_lower(risks[rows], *labels)
         pairs.append(OrderedPairs(rows, rows[events[rows]], Later(*labels), lower))
     return pairs
 

@@ -1,12 +1,13 @@
 """Which metrics of discrimination a survival task gets: do higher risks have earlier events?"""
 
+import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.survival.auc_at_horizon import (
     auc_at_horizon_statistic,
     cases_and_controls,
 )
-from mtl_hcc.metrics.survival.censoring import CensoringWeights
+from mtl_hcc.metrics.survival.censoring import WEIGHTS_FROM, CensoringWeights
 from mtl_hcc.metrics.survival.concordance import concordance_statistic, why_not_concordance
 from mtl_hcc.metrics.survival.horizons import last_follow_up, task_horizons
 from mtl_hcc.metrics.survival.uno import truncation_time, uno_statistic
@@ -24,7 +25,7 @@ lies below): in about 10% of cohorts with 10 to 19 cases, in 16% with fewer."""
 def discrimination_metrics(sample: TaskRows) -> list[TaskMetric]:
     """Return the metrics of discrimination of one survival task."""
     rows = sample.rows
-    censoring = CensoringWeights(sample)
+    censoring = CensoringWeights(rows)
     why_not = why_not_concordance(rows["event"])
     harrell = concordance_statistic(
         rows["risk"], rows["time_days"], rows["event"], strata=rows["fold"]
@@ -33,7 +34,7 @@ def discrimination_metrics(sample: TaskRows) -> list[TaskMetric]:
     value = concordance_sksurv(rows) if single else None
     tau = truncation_time(sample, censoring)
     uno = uno_statistic(sample, censoring, tau)
-    notes = (f"events up to day {tau:g}", censoring.note, *fold_notes(rows))
+    notes = (f"events up to day {tau:g}", WEIGHTS_FROM, *fold_notes(rows))
     return [
         TaskMetric("concordance_harrell", harrell, why_not, fold_notes(rows), value=value),
         TaskMetric("concordance_uno", uno, why_not, notes),
@@ -47,7 +48,7 @@ def _auc_at_horizons(sample: TaskRows, censoring: CensoringWeights) -> list[Task
     for days, reason in task_horizons(sample).items():
         statistic = no_value if reason else auc_at_horizon_statistic(sample, censoring, days)
         reason = reason or f"nobody has the event by day {days}, or nobody is event-free beyond it"
-        notes = ("cumulative/dynamic", *_few_cases(rows, days), censoring.note, *fold_notes(rows))
+        notes = ("cumulative/dynamic", *_few_cases(rows, days), WEIGHTS_FROM, *fold_notes(rows))
         metrics.append(TaskMetric("auc_td", statistic, reason, notes, horizon_days=days))
     if not metrics:
         reason = f"the follow-up ends on day {last_follow_up(sample):g}, before the first horizon"
@@ -67,6 +68,8 @@ def _few_cases(rows: pd.DataFrame, days: float) -> tuple[str, ...]:
 def concordance_sksurv(rows: pd.DataFrame) -> float | None:
     """Return scikit-survival's C-index, which the published studies cite; ``None`` without pairs.
 
+    Only equal risks tie, see :func:`~mtl_hcc.metrics.survival.concordance.concordance_harrell`.
+
     Args:
         rows: ``risk, time_days, event`` of one model.
     """
@@ -77,7 +80,11 @@ def concordance_sksurv(rows: pd.DataFrame) -> float | None:
     if not event.any() or len(rows) < 2:
         return None
     try:
-        found = concordance_index_censored(event, rows["time_days"], rows["risk"])
+        # Without a comparable pair the library raises, or divides by zero where times tie.
+        with np.errstate(invalid="ignore"):
+            found = concordance_index_censored(event, rows["time_days"], rows["risk"], tied_tol=0)[
+                0
+            ]
     except NoComparablePairException:
         return None
-    return float(found[0])
+    return float(found) if np.isfinite(found) else None

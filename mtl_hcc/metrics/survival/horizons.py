@@ -30,7 +30,8 @@ def task_horizons(sample: TaskRows) -> dict[int, str]:
     5 years, as far as these lie inside the follow-up.
     """
     end = last_follow_up(sample)
-    outside = f"beyond the follow-up of train and these rows, which ends on day {end:g}"
+    whose = "these rows" if sample.train.empty else "train and these rows"
+    outside = f"beyond the follow-up of {whose}, which ends on day {end:g}"
     horizons = predicted_horizons(sample.rows)
     if horizons:
         return {days: "" if days < end else outside for days in horizons}

@@ -52,23 +52,19 @@ class Later:
         return later
 
 
-def later_lower(
-    risk: FloatArray, time: FloatArray, event: BoolArray, tied_tolerance: float
-) -> LaterLower:
+def later_lower(risk: FloatArray, time: FloatArray, event: BoolArray) -> LaterLower:
     """Choose the quicker way by the number of patients."""
     way = LaterLowerMatrix if len(risk) <= MATRIX_UP_TO else LaterLowerTree
-    return way(risk, time, event, tied_tolerance)
+    return way(risk, time, event)
 
 
 class LaterLowerMatrix:
     """By the matrix (patient, event) of concordant pairs: one matrix product per call."""
 
-    def __init__(
-        self, risk: FloatArray, time: FloatArray, event: BoolArray, tied_tolerance: float
-    ) -> None:
+    def __init__(self, risk: FloatArray, time: FloatArray, event: BoolArray) -> None:
         later = (time[:, None] > time[event]) | ((time[:, None] == time[event]) & ~event[:, None])
-        difference = risk[event] - risk[:, None]
-        score = np.where(np.abs(difference) <= tied_tolerance, 0.5, difference > 0)
+        higher, lower = risk[event], risk[:, None]
+        score = np.where(higher == lower, 0.5, higher > lower)
         self.pairs = (score * later).astype(np.float32)  # (patient, event)
 
     def __call__(self, counts: Counts) -> FloatArray:
@@ -107,15 +103,13 @@ class LaterLowerTree:
     :math:`\log_2 n` levels of :math:`O(n)` each, as in counting inversions by merge sort.
     """
 
-    def __init__(
-        self, risk: FloatArray, time: FloatArray, event: BoolArray, tied_tolerance: float
-    ) -> None:
+    def __init__(self, risk: FloatArray, time: FloatArray, event: BoolArray) -> None:
         number, rows = len(risk), np.flatnonzero(event)
         ascending = np.argsort(risk, kind="stable")
         place = np.empty(number, dtype=np.intp)  # of each patient by risk
         place[ascending] = np.arange(number)
-        below = np.searchsorted(risk[ascending], risk[rows] - tied_tolerance, side="left")
-        up_to = np.searchsorted(risk[ascending], risk[rows] + tied_tolerance, side="right")
+        below = np.searchsorted(risk[ascending], risk[rows], side="left")
+        up_to = np.searchsorted(risk[ascending], risk[rows], side="right")
         ranks = 3 * _ranks(time)
         items = np.concatenate([np.where(event, ranks, ranks + 2), ranks[rows] + 1])
         position = np.empty(len(items), dtype=np.intp)

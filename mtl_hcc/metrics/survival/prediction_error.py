@@ -5,7 +5,7 @@ from mtl_hcc.metrics.survival.brier import (
     integrated_brier_statistic,
     scaled_brier_statistic,
 )
-from mtl_hcc.metrics.survival.censoring import CensoringWeights
+from mtl_hcc.metrics.survival.censoring import WEIGHTS_FROM, CensoringWeights
 from mtl_hcc.metrics.survival.horizons import predicted_horizons, task_horizons
 from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, no_value
 
@@ -20,13 +20,13 @@ def prediction_error_metrics(sample: TaskRows) -> list[TaskMetric]:
     if not horizons:
         reason = "no column survival_<days>"
         return [TaskMetric(name, no_value, reason) for name in PREDICTION_ERROR]
-    censoring = CensoringWeights(sample)
+    censoring = CensoringWeights(sample.rows)
     why_not = {days: _why_not(sample, days, told) for days, told in task_horizons(sample).items()}
     nobody = "nobody is followed up to the horizon"
     metrics = []
     for name, statistic, notes in (
-        ("brier", brier_statistic, (censoring.note,)),
-        ("brier_scaled", scaled_brier_statistic, (SCALED_NOTE, censoring.note)),
+        ("brier", brier_statistic, (WEIGHTS_FROM,)),
+        ("brier_scaled", scaled_brier_statistic, (SCALED_NOTE, WEIGHTS_FROM)),
     ):
         for days, reason in why_not.items():
             found = no_value if reason else statistic(sample, censoring, days)
@@ -37,7 +37,7 @@ def prediction_error_metrics(sample: TaskRows) -> list[TaskMetric]:
         return [*metrics, TaskMetric("integrated_brier", no_value, reason)]
     rule = f"trapezoid over days {', '.join(map(str, inside))}"
     integrated = integrated_brier_statistic(sample, censoring, inside)
-    notes = (rule, censoring.note)
+    notes = (rule, WEIGHTS_FROM)
     return [*metrics, TaskMetric("integrated_brier", integrated, nobody, notes)]
 
 

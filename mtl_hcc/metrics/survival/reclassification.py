@@ -5,7 +5,7 @@ import pandas as pd
 
 from mtl_hcc.metrics.statistic import Counts, FloatArray, Statistic
 from mtl_hcc.metrics.survival.auc_at_horizon import cases_and_controls
-from mtl_hcc.metrics.survival.censoring import CensoringWeights
+from mtl_hcc.metrics.survival.censoring import WEIGHTS_FROM, CensoringWeights
 from mtl_hcc.metrics.survival.horizons import predicted_horizons, task_horizons
 from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, no_value
 
@@ -21,7 +21,7 @@ def reclassification_at_horizons(new: TaskRows, old: pd.DataFrame) -> list[TaskM
     """
     if new.rows.empty:
         return []
-    censoring = CensoringWeights(new)
+    censoring = CensoringWeights(new.rows)
     both = [days for days in predicted_horizons(new.rows) if days in predicted_horizons(old)]
     reasons = task_horizons(new)
     metrics = []
@@ -33,7 +33,7 @@ def reclassification_at_horizons(new: TaskRows, old: pd.DataFrame) -> list[TaskM
             if not reasons[days]:
                 statistic = mean_difference_statistic(new.rows, censoring, days, change)
             why_not = reasons[days] or NO_CASES
-            notes = (censoring.note,)
+            notes = (WEIGHTS_FROM,)
             metrics.append(TaskMetric(name, statistic, why_not, notes, horizon_days=days))
     return metrics
 
@@ -53,7 +53,7 @@ def mean_difference_statistic(
 
     Args:
         rows: ``time_days, event`` of one survival task.
-        censoring: Its censoring curves.
+        censoring: Their censoring curve.
         days: The horizon h.
         change: (row,) NaN = not predicted at this horizon.
     """
@@ -63,8 +63,8 @@ def mean_difference_statistic(
         values = np.empty(len(counts))
         for part, heights in censoring.blocks(counts):
             block = counts[part]
-            cases = block * censoring.event_weights(heights, len(block)) * case
-            controls = block * censoring.horizon_weights(heights, days, len(block))
+            cases = block * censoring.event_weights(heights) * case
+            controls = block * censoring.horizon_weights(heights, days)
             controls = np.where(control, controls, 0)
             with np.errstate(invalid="ignore", divide="ignore"):
                 means = [side @ change / side.sum(axis=1) for side in (cases, controls)]

@@ -1,12 +1,20 @@
 """Who is at high risk: above the median risk of the train rows of the same fold."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from mtl_hcc.metrics.thresholds import TRAIN
 
+AT_THE_HIGHEST = "nobody there is above it, so high risk is at it"
+
 
 def high_risk(rows: pd.DataFrame, train: pd.DataFrame) -> "tuple[pd.Series[bool], str]":
-    """Return who is above the cut-off of the own fold, and the rule in words.
+    """Return who is at high risk by the cut-off of the own fold, and the rule in words.
+
+    High risk is above the median. Where nobody is above it, since half of the patients or more have
+    the highest risk (a score of two values, most of them high), it is at or above the median: else
+    all would be in one group.
 
     Args:
         rows: ``fold, risk`` of one model and task.
@@ -16,16 +24,31 @@ def high_risk(rows: pd.DataFrame, train: pd.DataFrame) -> "tuple[pd.Series[bool]
     Returns:
         (row,) bool, and e.g. ``"cut at the median risk of train"``.
     """
-    of_train = train.groupby("fold")["risk"].median()
-    median = rows["fold"].map(of_train)
-    absent = median.isna()
-    if not absent.any():
-        return rows["risk"] > median, "cut at the median risk of train"
-    own = rows["fold"].map(rows.groupby("fold")["risk"].median())
-    rule = "cut at the median risk of these rows, as no train rows are known"
-    if not absent.all():
-        rule += " for some folds"
-    return rows["risk"] > median.fillna(own), rule
+    of_train, own = (_cut_offs(table) for table in (train, rows))
+    absent = ~rows["fold"].isin(of_train.index)
+    rule = "cut at the median risk of train"
+    if absent.any():
+        rule = "cut at the median risk of these rows, as no train rows are known"
+        rule += "" if absent.all() else " for some folds"
+    cuts = pd.concat([of_train, own.drop(of_train.index, errors="ignore")])
+    cuts = cuts.loc[rows["fold"]].set_axis(rows.index)
+    at_highest = cuts["nobody_above"]
+    high = (rows["risk"] > cuts["median"]) | (at_highest & (rows["risk"] == cuts["median"]))
+    if at_highest.any():
+        rule += f"; {AT_THE_HIGHEST}" + ("" if at_highest.all() else " in some folds")
+    return high, rule
+
+
+def _cut_offs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the ``median`` risk of each fold, and whether ``nobody_above`` it leaves two groups.
+
+    Where all have one risk there are no groups, whichever side the cut is on.
+    """
+    risk = table.groupby("fold")["risk"]
+    median, highest, lowest = risk.median(), risk.max(), risk.min()
+    return pd.DataFrame(
+        {"median": median, "nobody_above": (median == highest) & (lowest < highest)}
+    )
 
 
 def with_risk_groups(known: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -43,3 +66,15 @@ def with_risk_groups(known: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         high.loc[rows.index], rule = high_risk(rows, train)
         rules.append(rule)
     return known.assign(high=high), "; ".join(dict.fromkeys(rules))
+
+
+def rule_in_words(rules: Mapping[str, str]) -> str:
+    """Return the rules of several tasks as one text, by task where they differ.
+
+    Args:
+        rules: Task to the rule of its risk groups.
+    """
+    distinct = list(dict.fromkeys(rules.values()))
+    if len(distinct) < 2:
+        return "".join(distinct)
+    return "; ".join(f"{task.upper()} {rule}" for task, rule in rules.items())

@@ -20,14 +20,12 @@ def truncation_time(sample: TaskRows, censoring: CensoringWeights) -> float:
 
     Args:
         sample: Rows of one survival task.
-        censoring: Its censoring curves; the limit holds in each fold.
+        censoring: The censoring curve of its rows.
     """
-    ends = [last_follow_up(sample)]
-    for fold in censoring.folds:
-        everybody = np.ones((1, len(fold.curve.order)), dtype=np.float32)
-        few = fold.curve.times[fold.curve(everybody)[0, 1:] < LEAST_FOLLOWED]
-        ends += list(few[:1])  # just before it, more are followed
-    return float(min(ends))
+    everybody = np.ones((1, len(sample.rows)), dtype=np.float32)
+    few = censoring.curve.times[censoring.curve(everybody)[0, 1:] < LEAST_FOLLOWED]
+    # Just before the first of these days, more are followed.
+    return float(min([last_follow_up(sample), *few[:1]]))
 
 
 def uno_statistic(sample: TaskRows, censoring: CensoringWeights, tau: float) -> Statistic:
@@ -45,7 +43,7 @@ def uno_statistic(sample: TaskRows, censoring: CensoringWeights, tau: float) -> 
 
     Args:
         sample: Rows of one survival task.
-        censoring: Its censoring curves.
+        censoring: The censoring curve of its rows.
         tau: Last day that counts, see :func:`truncation_time`.
 
     References:
@@ -59,7 +57,7 @@ def uno_statistic(sample: TaskRows, censoring: CensoringWeights, tau: float) -> 
         values = np.empty(len(counts))
         for part, heights in censoring.blocks(counts):
             block = counts[part]
-            weights = censoring.event_weights(heights, len(block)) ** 2 * inside
+            weights = censoring.event_weights(heights) ** 2 * inside
             values[part] = concordance_of_pairs(pairs, block, weights)
         return values
 

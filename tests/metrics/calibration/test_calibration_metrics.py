@@ -161,7 +161,7 @@ def test_the_table_of_metrics_holds_calibration_with_intervals_and_methods(simul
     table = evaluate_predictions(rows, bootstraps=100).set_index(["metric", "horizon_days"])
     slope = table.loc[("calibration_slope", 730.0)]
     assert slope["ci_low"] < slope["value"] < slope["ci_high"]
-    assert "censoring weights from these rows" in slope["method"]
+    assert "censoring weights from the evaluated rows" in slope["method"]
     p = table.loc["d_calibration_p"].iloc[0]
     assert 0 <= p["value"] <= 1
     assert np.isnan(p["ci_low"])

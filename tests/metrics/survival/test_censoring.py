@@ -7,10 +7,10 @@ from sksurv.nonparametric import CensoringDistributionEstimator, kaplan_meier_es
 from sksurv.util import Surv
 
 from mtl_hcc.metrics.bootstrap import resample_counts
+from mtl_hcc.metrics.calibration.horizon_outcome import HorizonOutcome
 from mtl_hcc.metrics.survival import censoring
 from mtl_hcc.metrics.survival.censoring import CensoringWeights
 from mtl_hcc.metrics.survival.product_limit import ProductLimit
-from mtl_hcc.metrics.task_metric import TaskRows
 
 patients = st.lists(st.tuples(st.integers(1, 8), st.booleans()), min_size=2, max_size=30)
 
@@ -66,76 +66,56 @@ def test_counts_give_the_curve_of_the_repeated_rows(rows):
             )
 
 
-def weights_of(weights, counts):
-    return np.concatenate(
-        [
-            weights.event_weights(heights, len(counts[part]))
-            for part, heights in weights.blocks(counts)
-        ]
-    )
+def weights_of(rows, counts):
+    weights = CensoringWeights(rows)
+    return np.concatenate([weights.event_weights(heights) for _, heights in weights.blocks(counts)])
 
 
-def test_the_train_rows_judged_themselves_use_their_own_resample():
+def test_the_weights_of_a_resample_are_those_of_its_rows():
     rows = cohort(40, 0)
     counts = resample_counts(rows["patient_id"], bootstraps=5)
-    alone = weights_of(CensoringWeights(TaskRows(rows, rows.iloc[:0], "survival")), counts)
-    shuffled = rows.sample(frac=1, random_state=0)
-    of_train = weights_of(CensoringWeights(TaskRows(rows, shuffled, "survival")), counts)
-    assert (alone == of_train).all()
+    found = weights_of(rows, counts)
+    for place, row in enumerate(counts):
+        drawn = np.repeat(np.arange(40), row.astype(int))
+        curve = ProductLimit(rows["time_days"][drawn], rows["event"][drawn], of="censoring")
+        heights = curve(np.ones((1, len(drawn)), dtype=np.float32))[0]
+        expected = 1 / heights[curve.before(rows["time_days"])[drawn]]
+        assert found[place][drawn] == pytest.approx(expected)
 
 
-def test_the_sample_itself_takes_the_train_rows_as_they_are_and_resamples_redraw_them():
-    rows, train = cohort(30, 0), cohort(80, 1, name="T")
-    weights = CensoringWeights(TaskRows(rows, train, "survival"))
-    curve = ProductLimit(train["time_days"], train["event"], of="censoring")
-    heights = curve(np.ones((1, 80), dtype=np.float32))[0]
-    expected = 1 / heights[curve.before(rows["time_days"])]
-    ones = np.ones((1, 30), dtype=np.float32)
-    assert weights_of(weights, ones)[0] == pytest.approx(expected)
-    drawn = weights_of(weights, resample_counts(rows["patient_id"], bootstraps=300))
-    assert drawn.std(axis=0).max() > 0.02
-    late = rows["time_days"] < 40
-    assert drawn.mean(axis=0)[late] == pytest.approx(expected[late], rel=0.1)
-    assert "train" in weights.note
-
-
-def test_models_and_blocks_share_the_redrawn_train_patients(monkeypatch):
-    rows, train = cohort(30, 0), cohort(50, 1, name="T")
+def test_large_cohorts_in_blocks_have_the_same_weights(monkeypatch):
+    rows = cohort(30, 0)
     counts = resample_counts(rows["patient_id"], bootstraps=20)
-    sample = TaskRows(rows, train, "survival")
-    whole = weights_of(CensoringWeights(sample), counts)
-    assert (weights_of(CensoringWeights(sample), counts) == whole).all()
+    whole = weights_of(rows, counts)
     monkeypatch.setattr(censoring, "KEPT_UP_TO", 0)
     monkeypatch.setattr(censoring, "ELEMENTS_AT_ONCE", 300)
-    assert (weights_of(CensoringWeights(sample), counts) == whole).all()
+    assert (weights_of(rows, counts) == whole).all()
 
 
-def test_every_fold_has_the_weights_of_its_own_train_rows():
-    rows = pd.concat([cohort(20, 0, fold=0, name="A"), cohort(25, 1, fold=1, name="B")])
-    rows = rows.reset_index(drop=True)
-    train = pd.concat([cohort(60, 2, fold=0, name="C"), cohort(60, 3, fold=1, name="D")])
-    both = weights_of(
-        CensoringWeights(TaskRows(rows, train, "survival")), np.ones((1, 45), dtype=np.float32)
-    )[0]
-    for fold in (0, 1):
-        own = TaskRows(rows[rows["fold"] == fold], train[train["fold"] == fold], "survival")
-        alone = weights_of(CensoringWeights(own), np.ones((1, len(own.rows)), dtype=np.float32))
-        assert both[rows["fold"] == fold] == pytest.approx(alone[0])
+def test_folds_share_one_curve_because_they_tell_models_apart_and_not_patients():
+    rows = cohort(45, 0)
+    folds = rows.assign(fold=np.arange(45) % 3)
+    ones = np.ones((1, 45), dtype=np.float32)
+    assert (weights_of(folds, ones) == weights_of(rows, ones)).all()
 
 
-def test_many_train_patients_are_held_fixed_and_the_note_says_so(monkeypatch):
-    monkeypatch.setattr(censoring, "REDRAWN_UP_TO", 10)
-    rows, train = cohort(10, 0), cohort(40, 1, name="T")
-    weights = CensoringWeights(TaskRows(rows, train, "survival"))
-    drawn = weights_of(weights, resample_counts(rows["patient_id"], bootstraps=5))
-    assert (drawn == drawn[0]).all()
-    assert "held fixed" in weights.note
+def test_calibration_has_the_weights_of_every_other_metric():
+    rows = cohort(60, 3)
+    counts = resample_counts(rows["patient_id"], bootstraps=10)
+    outcome = HorizonOutcome(rows["time_days"], rows["event"], 25)
+    case = ((rows["event"] == 1) & (rows["time_days"] <= 25)).to_numpy()
+    control = (rows["time_days"] > 25).to_numpy()
+    found, weights = outcome(counts), CensoringWeights(rows)
+    ((_, heights),) = weights.blocks(counts)
+    assert found[:, case] == pytest.approx((counts * weights.event_weights(heights))[:, case])
+    beyond = (counts * weights.horizon_weights(heights, 25))[:, control]
+    assert found[:, control] == pytest.approx(np.nan_to_num(beyond))
+    assert (found[:, ~(case | control)] == 0).all()
 
 
-def test_after_the_last_train_patient_nobody_can_be_weighted():
-    rows = cohort(3, 0).assign(time_days=[1.0, 5.0, 9.0], event=1.0)
-    train = cohort(2, 1, name="T").assign(time_days=[2.0, 4.0], event=0.0)
-    weights = CensoringWeights(TaskRows(rows, train, "survival"))
-    assert list(weights_of(weights, np.ones((1, 3), dtype=np.float32))[0]) == [1.0, 0.0, 0.0]
-    ((_, heights),) = weights.blocks(np.ones((1, 3), dtype=np.float32))
-    assert np.isnan(weights.horizon_weights(heights, 4.0, 1)).all()
+def test_after_the_last_row_nobody_can_be_weighted():
+    rows = cohort(2, 1).assign(time_days=[2.0, 4.0], event=[1.0, 0.0])
+    weights = CensoringWeights(rows)
+    ((_, heights),) = weights.blocks(np.ones((1, 2), dtype=np.float32))
+    assert weights.horizon_weights(heights, 3.0).tolist() == [[1.0]]
+    assert np.isnan(weights.horizon_weights(heights, 4.0)).all()

@@ -11,7 +11,9 @@ from sksurv.metrics import concordance_index_censored
 from mtl_hcc.metrics.bootstrap import resample_counts
 from mtl_hcc.metrics.statistic import NotComputableError
 from mtl_hcc.metrics.survival.concordance import concordance_harrell, concordance_statistic
+from mtl_hcc.metrics.survival.discrimination import discrimination_metrics
 from mtl_hcc.metrics.survival.later_patients import LaterLowerMatrix, LaterLowerTree
+from mtl_hcc.metrics.task_metric import TaskRows
 
 ORACLES = Path(__file__).parents[2] / "oracles"
 
@@ -39,11 +41,33 @@ def test_it_equals_scikit_survival_with_ties_in_risk_and_in_time(rows):
     assert concordance_harrell(risk, time, event) == pytest.approx(expected, abs=1e-12)
 
 
-def test_risks_closer_than_the_tolerance_tie_as_in_scikit_survival():
+def test_only_equal_risks_tie():
     risk, time, event = np.array([1.0, 1.0 + 5e-9, 0.0]), np.array([1, 2, 3]), np.array([1, 1, 0])
-    expected = concordance_index_censored(event.astype(bool), time, risk)[0]
-    assert concordance_harrell(risk, time, event) == pytest.approx(expected)
-    assert concordance_harrell(risk, time, event, tied_tolerance=0) == pytest.approx(2 / 3)
+    expected = concordance_index_censored(event.astype(bool), time, risk, tied_tol=0)[0]
+    assert concordance_harrell(risk, time, event) == pytest.approx(expected) == pytest.approx(2 / 3)
+
+
+@settings(deadline=None, max_examples=100)
+@given(patients, st.sampled_from([1e-300, 1e-12, 1e-9, 1e9]))
+def test_the_unit_of_the_risk_does_not_matter(rows, unit):
+    risk, time, event = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    table = pd.DataFrame({"risk": risk, "time_days": time, "event": event, "fold": 0})
+    table = table.assign(patient_id=[str(k) for k in table.index])
+    counts = resample_counts(table["patient_id"], bootstraps=3)
+    one, other = (
+        {
+            (metric.name, metric.horizon_days): (metric.value, *metric.statistic(counts))
+            for metric in discrimination_metrics(TaskRows(judged, judged.iloc[:0], "survival"))
+        }
+        for judged in (
+            table.assign(time_days=300 * time),
+            table.assign(time_days=300 * time, risk=risk * unit),
+        )
+    )
+    assert one.keys() == other.keys()
+    for key, values in one.items():
+        of_unit = np.array(other[key], dtype=float)  # no library value is NaN, too
+        assert np.array_equal(of_unit, np.array(values, dtype=float), equal_nan=True), key
 
 
 def test_counts_give_what_the_repeated_rows_give():
@@ -59,10 +83,10 @@ def test_counts_give_what_the_repeated_rows_give():
 
 
 @settings(deadline=None, max_examples=200)
-@given(patients, st.sampled_from([0.0, 1e-8, 0.5]))
-def test_the_tree_counts_what_the_matrix_counts(rows, tied_tolerance):
+@given(patients)
+def test_the_tree_counts_what_the_matrix_counts(rows):
     risk, time, event = (np.array(column) for column in zip(*rows, strict=True))
-    labels = risk, time.astype(float), event.astype(bool), tied_tolerance
+    labels = risk, time.astype(float), event.astype(bool)
     counts = np.vstack([np.ones(len(risk)), resample_counts(np.arange(len(risk)), bootstraps=3)])
     by_matrix, by_tree = (way(*labels)(counts) for way in (LaterLowerMatrix, LaterLowerTree))
     assert by_tree == pytest.approx(by_matrix, abs=1e-12)

@@ -8,7 +8,7 @@ from mtl_hcc.metrics.comparisons import compare_models
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 from mtl_hcc.metrics.survival.group_metrics import RISK_GROUPS, risk_group_metrics
 from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
-from mtl_hcc.metrics.survival.risk_groups import high_risk, with_risk_groups
+from mtl_hcc.metrics.survival.risk_groups import high_risk, rule_in_words, with_risk_groups
 from mtl_hcc.metrics.task_metric import TaskRows
 from mtl_hcc.metrics.task_metrics import METRICS
 
@@ -50,6 +50,56 @@ def test_without_train_rows_each_split_is_cut_at_its_own_median(os):
     assert found.groupby("split")["high"].mean().to_dict() == {"external": 0.5, "validation": 0.5}
     assert rule == "cut at the median risk of these rows, as no train rows are known"
     assert rule in evaluated(rows, "external").loc["hazard_ratio", "method"]
+
+
+@pytest.mark.parametrize("majority", ["high", "low"])
+def test_a_score_of_two_values_makes_two_groups_whichever_is_frequent(os, majority):
+    quantile = 0.3 if majority == "high" else 0.7
+    ill = os["risk"] > os.loc[os["split"] == "train", "risk"].quantile(quantile)
+    rows = os.assign(risk=np.where(ill, 2.0, -1.0))
+    grouped, rule = with_risk_groups(rows)
+    assert (grouped["high"] == ill).all()
+    found = evaluated(rows, "external")
+    external = os["split"] == "external"
+    expected = hazard_ratio(os["time_days"][external], os["event"][external], ill[external])
+    ratio = found.loc["hazard_ratio"]
+    assert tuple(ratio[["value", "ci_low", "ci_high"]]) == pytest.approx(expected[:3])
+    assert np.isfinite(found.loc["logrank_p", "value"])
+    said = "cut at the median risk of train"
+    if majority == "high":
+        said += "; nobody there is above it, so high risk is at it"
+    assert rule == said
+    assert ratio["method"].endswith(said)
+
+
+def test_a_score_of_two_values_without_train_is_cut_in_its_own_rows(os):
+    rows = os[os["split"] == "external"].reset_index(drop=True)
+    high, rule = high_risk(rows.assign(risk=1.0 * (rows.index % 4 > 0)), rows.iloc[:0])
+    assert list(high) == list(rows.index % 4 > 0)
+    assert rule == (
+        "cut at the median risk of these rows, as no train rows are known; nobody there is above "
+        "it, so high risk is at it"
+    )
+
+
+def test_in_one_fold_of_two_nobody_is_above_the_median(os):
+    binary = os.assign(fold=1, risk=np.where(os["risk"] > os["risk"].quantile(0.2), 1.0, 0.0))
+    both = pd.concat([os, binary], ignore_index=True)
+    high, rule = high_risk(both, both[both["split"] == "train"])
+    assert list(high[: len(os)]) == list(high_risk(os, os[os["split"] == "train"])[0])
+    assert list(high[len(os) :]) == list(binary["risk"] == 1)
+    assert rule.endswith("; nobody there is above it, so high risk is at it in some folds")
+
+
+def test_one_risk_for_everybody_has_no_groups_and_says_so(os):
+    found = evaluated(os.assign(risk=0.7), "external").loc["hazard_ratio"]
+    assert np.isnan(found["value"])
+    assert found["method"] == "a risk group is empty: all patients are in one"
+
+
+def test_rules_that_differ_between_tasks_are_told_by_task():
+    assert rule_in_words({"os": "cut here", "rfs": "cut here"}) == "cut here"
+    assert rule_in_words({"os": "cut here", "rfs": "there"}) == "OS cut here; RFS there"
 
 
 def test_every_name_of_the_list_is_given_with_its_method(os):

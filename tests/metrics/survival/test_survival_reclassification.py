@@ -81,7 +81,7 @@ def test_they_stand_in_the_comparisons_with_an_interval_and_the_horizon():
     for name, value in expected.items():
         assert found.loc[name, "difference"] == pytest.approx(value)
         assert found.loc[name, "ci_low"] < value < found.loc[name, "ci_high"]
-        assert "censoring weights from the rows themselves" in found.loc[name, "method"]
+        assert "censoring weights from the evaluated rows" in found.loc[name, "method"]
     past = rows[rows["horizon_days"] == 9000]
     assert past["difference"].isna().all()
     assert past["method"].str.contains("beyond the follow-up").all()
