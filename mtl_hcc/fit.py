@@ -1,5 +1,6 @@
 """`python -m mtl_hcc.fit`: train, predict, evaluate, and say where everything is."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mtl_hcc.entry_point import report_errors
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.metrics.results_table import print_results
 from mtl_hcc.results import evaluate_run, show_in_wandb
+from mtl_hcc.settings import wandb_mode
 from mtl_hcc.training import TrainedFold, train_fold
 from mtl_hcc.wandb_run import close, wandb_logger
 
@@ -31,7 +33,9 @@ patients.csv, quarantine.csv, model/."""
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = build_parser(DESCRIPTION, prog="python -m mtl_hcc.fit")
-    fit(parser, read_config(parser, arguments))
+    config = read_config(parser, arguments)
+    config.wandb = wandb_mode(config.wandb, sys.argv[1:] if arguments is None else arguments)
+    fit(parser, config)
 
 
 def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
