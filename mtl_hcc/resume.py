@@ -65,14 +65,15 @@ def checkpoint_to_resume(
     check_fits(weights, checkpoint["state_dict"], where=str(path))
     epoch = int(checkpoint["epoch"])
     own = path.resolve().parent == checkpoints.resolve()
-    rows = checkpoint.get("history") or _rows_of_file(path.parents[1] / "history.csv", epoch)
+    run = path.absolute().parent.parent
+    rows = checkpoint.get("history") or _rows_of_file(run / "history.csv", epoch)
     if own:
         _check_best(path, checkpoint, rows)
     elif max_epochs is not None and 0 <= max_epochs <= epoch + 1:
         raise CheckpointError(
             f"its {epoch + 1} epochs are all that trainer.max_epochs asks for",
             where=str(path),
-            remedy=f"To finish its run set --run {path.parents[1]}; to train on, raise "
+            remedy=f"To finish its run set --run {run}; to train on, raise "
             "--trainer.max_epochs: the best of the epochs to come will be taken.",
         )
     return Resumed(path, epoch, rows, own)
@@ -126,7 +127,8 @@ def _check_best(
             write_bytes(best, path.read_bytes())
             print(f"{best}: {why}. {path.name} is the best epoch so far and was put in its place.")
         return
-    elsewhere = path.parents[1].with_name(f"{path.parents[1].name}_resumed")
+    run = path.parent.parent
+    elsewhere = run.with_name(f"{run.name}_resumed")
     raise CheckpointError(
         f"{why}, and the run would end with its weights",
         where=str(best),

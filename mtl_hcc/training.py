@@ -152,12 +152,13 @@ def _how_to_go_on(config: Namespace, checkpoints: Path) -> str:
     rate = f"--model.learning_rate {config.model.learning_rate / 10:g}"
     if not (checkpoints / "last.ckpt").is_file():
         return f"No epoch had been finished. To start again, e.g.: {start} {rate}"
-    kept = {
-        name: read_checkpoint(checkpoints / name)["epoch"] for name in ("last.ckpt", "best.ckpt")
-    }
+    kept = [
+        f"{path} (epoch {read_checkpoint(path)['epoch']})"
+        for path in (checkpoints / "last.ckpt", checkpoints / "best.ckpt")
+        if path.is_file()
+    ]
     return (
-        f"Kept as they were: {checkpoints / 'last.ckpt'} (epoch {kept['last.ckpt']}) and best.ckpt "
-        f"(epoch {kept['best.ckpt']}). To go on, e.g.: {start} --ckpt_path last {rate}"
+        f"Kept as they were: {' and '.join(kept)}. To go on, e.g.: {start} --ckpt_path last {rate}"
     )
 
 

@@ -251,6 +251,13 @@ def test_a_damaged_last_checkpoint_points_to_the_best_one(whole: Path):
     pd.testing.assert_frame_equal(history(run), history(whole / "whole"))
 
 
+def test_a_kill_between_the_two_checkpoints_of_the_first_epoch_loses_nothing(whole: Path):
+    run = copy_of(whole, "first_epoch")
+    (run / "checkpoints" / "last.ckpt").unlink()
+    train(whole, run.name, "--ckpt_path", "last", *FLAGS)
+    pd.testing.assert_frame_equal(history(run), history(whole / "whole"))
+
+
 def test_a_run_whose_folder_was_moved_keeps_its_best_epoch(whole: Path):
     still = ("--model.learning_rate", "0", "--model.schedule", "constant")
     train(whole, "before", "--trainer.max_epochs", "2", *still)

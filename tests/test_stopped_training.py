@@ -75,7 +75,8 @@ def test_a_nan_in_a_later_epoch_keeps_the_checkpoints_and_says_how_to_go_on(
     run = tmp_path / "run"
     rate = read_checkpoint(run / "checkpoints" / "last.ckpt")["config"]["model"]["learning_rate"]
     assert "epoch 2, learning rate" in done.err
-    assert f"Kept as they were: {run}/checkpoints/last.ckpt (epoch 1) and best.ckpt" in done.err
+    kept = [f"{run}/checkpoints/{name}.ckpt (epoch " for name in ("last", "best")]
+    assert f"Kept as they were: {kept[0]}1) and {kept[1]}" in done.err
     command = f"python -m mtl_hcc.fit --config {run}/config.yaml --ckpt_path last"
     assert f"{command} --model.learning_rate {rate / 10:g}" in done.err
     for name in ("last", "best"):
