@@ -86,11 +86,34 @@ class EpochOutputs:
             for name, head in self.heads.items()
         }
 
+    def total(self, losses: Mapping[str, float]) -> float:
+        """Return the sum over the tasks that somebody informs; NaN where nobody informs any.
+
+        A loss that should be a number and is not makes it NaN, too: left out, it would count as 0,
+        the best loss there is.
+
+        Args:
+            losses: Task name to loss, NaN where nobody informs the task.
+        """
+        _, targets = self.patients()
+        defined = [
+            losses[name] for name, head in self.heads.items() if head.informative(targets).any()
+        ]
+        return sum(defined) if defined else float("nan")
+
+    def not_finite(self) -> dict[str, list[int]]:
+        """Return task name to index of the patients whose output is not finite; only such tasks."""
+        index = torch.cat(self._index)
+        found = {
+            name: index[~torch.cat(parts).isfinite().all(dim=1)].tolist()
+            for name, parts in self._outputs.items()
+        }
+        return {name: sorted(set(patients)) for name, patients in found.items() if patients}
+
     def monitor(self, losses: Mapping[str, float]) -> dict[str, float]:
         """Return the numbers to log: losses and their sum, C-index, or AUC and F1."""
         outputs, targets = self.patients()
-        known = [loss for loss in losses.values() if loss == loss]  # a NaN differs from itself
-        values = {"loss": sum(known)}
+        values = {"loss": self.total(losses)}
         for name, head in self.heads.items():
             values[f"loss_{name}"] = losses[name]
             labeled = head.labeled(targets)

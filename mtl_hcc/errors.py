@@ -64,3 +64,7 @@ class PredictionsError(MtlHccError):
 
 class RunError(MtlHccError):
     """A run folder is absent, unfinished or damaged."""
+
+
+class TrainingError(MtlHccError):
+    """The training cannot go on: a loss, a gradient or a weight is not a finite number."""

@@ -17,7 +17,7 @@ from mtl_hcc.entry_point import report_errors
 from mtl_hcc.metrics.results_table import print_results
 from mtl_hcc.results import evaluate_run, show_in_wandb
 from mtl_hcc.run_claim import CONFIG, claimed, keep_earlier_run
-from mtl_hcc.settings import check_settings
+from mtl_hcc.settings import check_settings, wandb_mode
 from mtl_hcc.trainer_settings import check_trainer
 from mtl_hcc.training import TrainedFold, train_fold
 from mtl_hcc.wandb_run import close, wandb_logger
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = build_parser(DESCRIPTION, prog="python -m mtl_hcc.fit")
     config = read_config(parser, arguments)
+    config.wandb = wandb_mode(config.wandb, sys.argv[1:] if arguments is None else arguments)
     run = Path(config.run)
     with claimed(run) if _is_first_rank() else nullcontext():
         try:

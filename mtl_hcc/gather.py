@@ -42,6 +42,19 @@ def gather_patients(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return gathered
 
 
+def gather_texts(texts: list[str]) -> list[str]:
+    """Return every rank's texts, in rank order, on every rank; each rank must call this.
+
+    Args:
+        texts: This rank's, e.g. names of patients for a message.
+    """
+    if world_size() == 1:
+        return texts
+    parts: list[list[str]] = [[] for _ in range(world_size())]
+    distributed.all_gather_object(parts, texts)
+    return [text for part in parts for text in part]
+
+
 def _all_gather(tensor: Tensor) -> Tensor:
     """Return (rank, ...)."""
     parts = [torch.empty_like(tensor) for _ in range(world_size())]

@@ -1,5 +1,6 @@
 """HistoryLogger: history.csv, one row per epoch, with the numbers that W&B gets."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,16 @@ class HistoryLogger(Logger):
     """Writes every logged number into a table, whole after each epoch.
 
     Args:
-        path: ``history.csv``; the rows of an earlier part of a resumed run are kept.
-        resume: Whether to keep them; else the file starts anew.
+        path: ``history.csv``.
+        rows: Of the earlier part of a resumed run, up to the epoch of its checkpoint. The file may
+            lack the last of them, or hold later ones, which are done again.
     """
 
-    def __init__(self, path: Path, *, resume: bool) -> None:
+    def __init__(self, path: Path, rows: Iterable[Mapping[str, float]] = ()) -> None:
         super().__init__()
         self.path = path
-        self.rows: dict[int, dict[str, float]] = {}
-        if resume and path.is_file():
-            for row in pd.read_csv(path, float_precision="round_trip").to_dict("records"):
-                self.rows[int(row["epoch"])] = {str(name): value for name, value in row.items()}
+        self.rows = {int(row["epoch"]): {**row, "epoch": int(row["epoch"])} for row in rows}
+        self.save()
 
     @property
     def name(self) -> str:
@@ -54,6 +54,17 @@ class HistoryLogger(Logger):
         epoch = int(metrics["epoch"])
         self.rows = {known: row for known, row in self.rows.items() if known <= epoch}
         self.rows.setdefault(epoch, {}).update({**metrics, "epoch": epoch})
+
+    def rows_with(self, epoch: int, numbers: Mapping[str, float]) -> list[dict[str, float]]:
+        """Return the rows up to an epoch, its own with some more numbers; nothing is logged.
+
+        Args:
+            epoch: The present one, from 0.
+            numbers: Of it.
+        """
+        rows = {known: row for known, row in self.rows.items() if known < epoch}
+        rows[epoch] = {**self.rows.get(epoch, {}), **numbers, "epoch": epoch}
+        return list(rows.values())
 
     def table(self) -> pd.DataFrame:
         """Return one row per epoch, the epoch first."""

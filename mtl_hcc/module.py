@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.epoch_outputs import EpochOutputs
 from mtl_hcc.errors import ConfigError
+from mtl_hcc.finite import FiniteCheck
 from mtl_hcc.gather import gather_patients
 from mtl_hcc.losses import EqualWeights, RiskBank, TaskWeighting
 from mtl_hcc.nn import (
@@ -114,6 +115,7 @@ class MultiTaskModule(lightning.LightningModule):
         self.config: dict[str, Any] = {}
         """The complete config as plain values; travels in every checkpoint."""
         self.epochs = {"train": EpochOutputs(self.heads), "validation": EpochOutputs(self.heads)}
+        self.finite = FiniteCheck(self, covariates or [])
 
     @property
     def target_columns(self) -> list[str]:
@@ -134,6 +136,7 @@ class MultiTaskModule(lightning.LightningModule):
         clinical = self.network.clinical
         if clinical is not None:
             known = torch.as_tensor(self.trainer.datamodule.train_covariates)  # type: ignore[attr-defined]
+            self.finite.training_covariates(known)
             clinical.fit(known.to(self.device))
 
     def on_train_start(self) -> None:
@@ -159,8 +162,14 @@ class MultiTaskModule(lightning.LightningModule):
             name: head.loss(step.outputs[name], step.targets, index=step.index, bank=self.risk_bank)
             for name, head in self.heads.items()
         }
+        total = self.weighting.combine(losses)
+        self.finite.losses(batch, step.outputs, losses | {"their weighted sum": total})
         self.epochs["train"].add(step.index, step.outputs, step.targets, losses)
-        return {"loss": self.weighting.combine(losses), "step": step}
+        return {"loss": total, "step": step}
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Look at the gradients before they change the weights."""
+        self.finite.gradients(self.parameters())
 
     @torch.no_grad()
     def on_train_batch_end(self, outputs: Any, batch: PatientBatch, batch_idx: int) -> None:
@@ -183,6 +192,7 @@ class MultiTaskModule(lightning.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch and set the task weights of the next one."""
+        self.finite.weights(self.network)  # before a checkpoint is written
         weights = self.weighting.weights()
         means = self.epochs["train"].mean_losses()
         self._log("train", self.epochs["train"].monitor(means))
@@ -199,16 +209,21 @@ class MultiTaskModule(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Forget the last epoch's outputs."""
         self.epochs["validation"].clear()
+        self.finite.start_validation()
 
     def validation_step(self, batch: PatientBatch, batch_idx: int) -> None:
         """Collect the outputs; the losses are computed on the full validation split."""
-        step = self._gather(batch, self(batch))
+        outputs = self(batch)
+        self.finite.note(batch, outputs)
+        step = self._gather(batch, outputs)
         self.epochs["validation"].add(step.index, step.outputs, step.targets, {})
 
     def on_validation_epoch_end(self) -> None:
         """Log exact losses and metrics of the full validation split: sum over tasks, unweighted."""
-        losses = self.epochs["validation"].exact_losses()
-        self._log("validation", self.epochs["validation"].monitor(losses))
+        epoch = self.epochs["validation"]
+        losses = epoch.exact_losses()
+        self.finite.validation(losses, epoch.total(losses), epoch.not_finite())
+        self._log("validation", epoch.monitor(losses))
 
     # What Lightning asks for
 

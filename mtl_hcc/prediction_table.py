@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mtl_hcc.batch import PatientBatch
+from mtl_hcc.errors import PredictionsError
 from mtl_hcc.module import MultiTaskModule
 
 
@@ -82,7 +83,11 @@ def prediction_rows(
         targets: Likewise.
         who: Likewise.
         fold: Number of the fold that the module was trained on.
+
+    Raises:
+        PredictionsError: if a prediction is not finite; an empty cell would look like an unknown.
     """
+    _check_finite(outputs, who["patient_id"].tolist())
     parts = []
     for name, head in module.heads.items():
         columns = {
@@ -94,3 +99,22 @@ def prediction_rows(
         if flag in table:
             table[flag] = table[flag].astype("Int64")  # 0 or 1, or empty: not 1.0
     return table
+
+
+def _check_finite(outputs: dict[str, Tensor], patients: list[str]) -> None:
+    """Raise where the network gave a NaN or infinity, naming up to ten patients."""
+    for name, output in outputs.items():
+        bad = (~output.isfinite().all(dim=1)).nonzero().flatten().tolist()
+        if not bad:
+            continue
+        named = ", ".join(patients[row] for row in bad[:10]) + ", ..." * (len(bad) > 10)
+        raise PredictionsError(
+            f"the prediction of {name} is not finite for {len(bad)} of {len(patients)} patients: "
+            f"{named}",
+            where="predictions",
+            remedy="Nothing is written. Look at the model: its weights or its training may have "
+            "failed."
+            if len(bad) == len(patients)
+            else "Nothing is written. Look at the images and covariates of these patients, or "
+            "leave them out.",
+        )

@@ -1,5 +1,7 @@
 """FitSettings: what `fit` needs to know beyond the model, the data and the trainer."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,6 +13,29 @@ _LARGEST_SEED = 2**32 - 1
 _TAKEN = ("network", "oracle")
 """Names of models in the tables of every run."""
 
+WandbMode = Literal["offline", "online", "disabled"]
+_FROM_PRIVATE: tuple[WandbMode, ...] = ("disabled", "offline", "online")
+_IN_ENVIRONMENT: dict[str, WandbMode] = {
+    **{"disabled": "disabled", "offline": "offline", "dryrun": "offline"},
+    **{"online": "online", "run": "online", "shared": "online"},
+}
+
+
+def wandb_mode(configured: WandbMode, flags: Sequence[str]) -> WandbMode:
+    """Return what W&B may do: a flag beats all, else the more private of file and environment.
+
+    Who has switched W&B off for the machine, or has ``WANDB_MODE=online`` from another project,
+    must not send patients' predictions because of a file's line, or of a variable alone.
+
+    Args:
+        configured: As flags and files together say.
+        flags: Of the command line.
+    """
+    allowed = _IN_ENVIRONMENT.get(os.environ.get("WANDB_MODE", "").lower())
+    if allowed is None or any(flag.split("=")[0] == "--wandb" for flag in flags):
+        return configured
+    return min(configured, allowed, key=_FROM_PRIVATE.index)
+
 
 @dataclass
 class FitSettings:
@@ -20,7 +45,8 @@ class FitSettings:
         seed: Seed of the weights, the splits' shuffle, the batches and the augmentation.
         run: Folder of the run; everything that the run writes goes there.
         wandb: ``offline`` keeps the W&B files in the run folder, ``online`` sends them (patients'
-            predictions included), ``disabled`` writes none.
+            predictions included), ``disabled`` writes none. Given as a flag it holds; in a file, or
+            left out, ``WANDB_MODE`` of the environment can make it more private, never less.
         wandb_project: Name of the W&B project.
         wandb_group: Name under which W&B groups this run with others (folds, seeds, the variants of
             an ablation); the run's own name when left out.
@@ -34,7 +60,7 @@ class FitSettings:
 
     seed: int = 0
     run: str = "runs/ct_mtl"
-    wandb: Literal["offline", "online", "disabled"] = "offline"
+    wandb: WandbMode = "offline"
     wandb_project: str = "mtl_hcc"
     wandb_group: str | None = None
     patience: int = 20

@@ -2,34 +2,34 @@
 
 import logging
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytorch_lightning as lightning
 import torch
 from jsonargparse import ArgumentParser, Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 from rich.progress import track
 
+from mtl_hcc.atomic import remove_leftovers
 from mtl_hcc.batch import PatientBatch
+from mtl_hcc.callbacks import BestEpoch, EpochTime, HistoryInCheckpoint, LastEpoch, Patience
 from mtl_hcc.checkpoint import export_model, read_checkpoint
 from mtl_hcc.config import instantiate, plain_config
 from mtl_hcc.data.datamodule import CohortDataModule
-from mtl_hcc.errors import CheckpointError, ConfigError
+from mtl_hcc.errors import ConfigError, TrainingError
 from mtl_hcc.history import HistoryLogger
 from mtl_hcc.module import MultiTaskModule
 from mtl_hcc.prediction_table import fit_baselines, predict_patients, prediction_rows
-from mtl_hcc.wandb_run import log_model, wandb_logger
-from mtl_hcc.weights import check_fits
-
-MONITOR = "validation/loss"
+from mtl_hcc.resume import checkpoint_to_resume
+from mtl_hcc.wandb_run import close, log_model, wandb_logger
+from mtl_hcc.whole_checkpoints import WholeCheckpoints
 
 
 @dataclass
@@ -41,40 +41,6 @@ class TrainedFold:
     predictions: pd.DataFrame
     history: pd.DataFrame
     wandb: list[WandbLogger]
-
-
-class EpochTime(Callback):
-    """Logs the seconds of each epoch and the learning rate."""
-
-    def on_train_epoch_start(self, trainer: lightning.Trainer, module: Any) -> None:
-        """Start the clock."""
-        self._start = time.perf_counter()
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        """Log."""
-        seconds = time.perf_counter() - self._start
-        module.log("system/epoch_seconds", seconds, rank_zero_only=True)
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        module.log("train/learning_rate", rate, rank_zero_only=True)
-
-
-class Patience(EarlyStopping):
-    """Early stopping that goes on where it was, with the patience of the config.
-
-    Args:
-        patience: Epochs without a better validation loss before training stops.
-    """
-
-    def __init__(self, patience: int) -> None:
-        super().__init__(MONITOR, patience=patience, check_on_train_epoch_end=True)
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what was found so far, but not the patience of the earlier settings."""
-        super().load_state_dict({**state_dict, "patience": self.patience})
-
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        """Stop at once when the resumed run had already stopped."""
-        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
 def train_fold(
@@ -99,32 +65,33 @@ def train_fold(
     module: MultiTaskModule = parts.model
     datamodule: CohortDataModule = parts.data
     module.config = plain_config(parser, config)
-    ckpt_path = _checkpoint_to_resume(config.ckpt_path, folder, module)
-    history = HistoryLogger(folder / "history.csv", resume=ckpt_path is not None)
+    checkpoints = folder / "checkpoints"
+    if getattr(rank_zero_only, "rank", 0) == 0:
+        for place in (folder, checkpoints, folder / "model"):
+            remove_leftovers(place)
+    resumed = checkpoint_to_resume(
+        config.ckpt_path, folder, module.state_dict(), max_epochs=config.trainer.max_epochs
+    )
+    history = HistoryLogger(folder / "history.csv", resumed.rows if resumed else ())
     wandb = wandb_logger(config, folder, module.config, part=folder.name)
-    best = ModelCheckpoint(
-        folder / "checkpoints",
-        filename="best",
-        monitor=MONITOR,
-        enable_version_counter=False,
-        save_on_train_epoch_end=True,
-    )
-    last = ModelCheckpoint(
-        folder / "checkpoints",
-        filename="last",
-        enable_version_counter=False,
-        save_on_train_epoch_end=True,
-    )
-    stop = Patience(config.patience)
     settings = dict(config.trainer)
-    callbacks: list[Callback] = [EpochTime(), stop, best, last]
+    callbacks: list[Callback] = [
+        EpochTime(),
+        HistoryInCheckpoint(history),
+        Patience(config.patience),
+        BestEpoch(checkpoints, own=resumed is not None and resumed.own),
+        LastEpoch(checkpoints),
+    ]
     if settings.get("enable_progress_bar") is not False:
         callbacks.append(RichProgressBar())
+    given = settings.pop("plugins", None) or []
+    plugins = given if isinstance(given, list) else [given]
     try:
         trainer = lightning.Trainer(
             **settings,
             logger=[history, *wandb],
             callbacks=callbacks,
+            plugins=[WholeCheckpoints(), *plugins],
             default_root_dir=folder,
             use_distributed_sampler=False,  # the data module deals patients to ranks
         )
@@ -133,16 +100,24 @@ def train_fold(
         raise ConfigError(found, where="trainer", remedy="Correct the setting.") from error
     # Of a fold that had ended this only restores the state, unless the settings let it go on.
     try:
-        trainer.fit(module, datamodule, ckpt_path=ckpt_path, weights_only=True)
+        path = str(resumed.path) if resumed else None
+        trainer.fit(module, datamodule, ckpt_path=path, weights_only=True)
     except MisconfigurationException as error:  # what only shows when the loaders are there
         raise ConfigError(str(error), where="trainer", remedy="Correct the setting.") from error
+    except TrainingError as error:
+        close(wandb, exit_code=1)
+        raise TrainingError(
+            error.found,
+            where=f"{folder}, {error.where}",
+            remedy=f"{error.remedy} {_how_to_go_on(config, checkpoints)}",
+        ) from error
     except SystemExit:  # so Lightning ends a run after Ctrl-C
         if trainer.interrupted and trainer.global_rank == 0:
             print(f"Stopped. To go on: --run {config.run} --ckpt_path last", file=sys.stderr)
         raise
     if trainer.global_rank != 0:
         return None
-    module.load_state_dict(read_checkpoint(folder / "checkpoints" / "best.ckpt")["state_dict"])
+    module.load_state_dict(read_checkpoint(checkpoints / "best.ckpt")["state_dict"])
     device = trainer.strategy.root_device
     predictions = predict_fold(module, datamodule, fold=fold, device=device)
     export_model(module, folder / "model", phases=list(datamodule.phases))
@@ -173,6 +148,22 @@ def batches(datamodule: CohortDataModule) -> Iterator[PatientBatch]:
         yield datamodule.on_after_batch_transfer(batch, 0)
 
 
+def _how_to_go_on(config: Namespace, checkpoints: Path) -> str:
+    """Return what is kept of a run that had to stop, and the command to go on."""
+    start = f"python -m mtl_hcc.fit --config {Path(config.run) / 'config.yaml'}"
+    rate = f"--model.learning_rate {config.model.learning_rate / 10:g}"
+    if not (checkpoints / "last.ckpt").is_file():
+        return f"No epoch had been finished. To start again, e.g.: {start} {rate}"
+    kept = [
+        f"{path} (epoch {read_checkpoint(path)['epoch']})"
+        for path in (checkpoints / "last.ckpt", checkpoints / "best.ckpt")
+        if path.is_file()
+    ]
+    return (
+        f"Kept as they were: {' and '.join(kept)}. To go on, e.g.: {start} --ckpt_path last {rate}"
+    )
+
+
 def _quiet() -> None:
     """Keep what a user cannot act on out of the terminal."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -182,21 +173,3 @@ def _quiet() -> None:
         "Checkpoint directory .* exists and is not empty",  # that is what resuming means
     ):
         warnings.filterwarnings("ignore", message)
-
-
-def _checkpoint_to_resume(wanted: str | None, folder: Path, module: MultiTaskModule) -> str | None:
-    """Return the checkpoint to go on from, after checking that it belongs to this config."""
-    if wanted is None:
-        return None
-    path = folder / "checkpoints" / f"{wanted}.ckpt" if wanted in ("last", "best") else Path(wanted)
-    if wanted == "last" and not path.is_file():
-        if any(folder.parent.glob("fold_*/checkpoints/last.ckpt")):
-            return None  # this fold had not begun when the run was stopped
-        raise CheckpointError(
-            "nothing to resume",
-            where=str(path),
-            remedy="Leave out --ckpt_path to start, or set --run to the folder of the killed run.",
-        )
-    checkpoint = read_checkpoint(path)
-    check_fits(module.state_dict(), checkpoint["state_dict"], where=str(path))
-    return str(path)

@@ -1,5 +1,7 @@
 """The W&B side of a run: nothing leaves the machine unless asked for."""
 
+import os
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,12 @@ from matplotlib.figure import Figure
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
+from mtl_hcc.atomic import TEMPORARY, write_bytes
 from mtl_hcc.figures.canvas import caption_of
+from mtl_hcc.settings import WandbMode
 
 EPOCH = "epoch"
+ID_FILE = "run_id.txt"
 JOB_TYPES = {"fold": "fold", "results": "results"}
 SECTIONS = ("train/", "validation/", "weights/", "system/")
 RISES = ("c_index", "auc", "f1")
@@ -58,6 +63,9 @@ def wandb_logger(
 ) -> list[WandbLogger]:
     """Return the W&B logger, or nothing when it is disabled.
 
+    A run that goes on (``ckpt_path``) goes on in W&B, too: the id of its W&B run is kept beside the
+    W&B files. Offline, its parts are several folders of one run, which ``wandb sync`` joins.
+
     Args:
         config: With ``wandb``, ``wandb_project`` and ``run``.
         folder: Gets the W&B files.
@@ -77,7 +85,9 @@ def wandb_logger(
         job_type=JOB_TYPES.get(part.partition("_")[0], "training"),
         save_dir=folder,
         project=config.wandb_project,
-        offline=config.wandb == "offline",
+        id=_run_id(folder, resume=config.ckpt_path is not None),
+        resume="allow",
+        mode=_mode(config.wandb),
         config=plain,
         settings=wandb.Settings(silent=config.wandb == "offline", console="off"),
     )
@@ -86,11 +96,37 @@ def wandb_logger(
     return [logger]
 
 
-def close(loggers: Sequence[Any]) -> None:
-    """End the W&B runs among some loggers, so that the next part starts one of its own."""
+def _run_id(folder: Path, *, resume: bool) -> str:
+    """Return the id of the W&B run that belongs to a folder; a new one unless it is resumed."""
+    path = folder / "wandb" / ID_FILE
+    if getattr(rank_zero_only, "rank", 0) != 0:
+        return ""  # only the first rank talks to W&B
+    known = path.read_text(encoding="utf-8").strip() if resume and path.is_file() else ""
+    if not known:
+        known = secrets.token_hex(4)
+        write_bytes(path, known.encode())
+    return known
+
+
+def _mode(wanted: WandbMode) -> str | None:
+    """Return what W&B is told.
+
+    Nothing for ``online`` where the environment is silent: then W&B's own files may still say less
+    (``wandb offline``). Where the environment speaks, our settings have already weighed it.
+    """
+    return None if wanted == "online" and "WANDB_MODE" not in os.environ else wanted
+
+
+def close(loggers: Sequence[Any], *, exit_code: int = 0) -> None:
+    """End the W&B runs among some loggers, so that the next part starts one of its own.
+
+    Args:
+        loggers: Some of them of W&B.
+        exit_code: Not 0 if the run failed, and is to be seen as failed.
+    """
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
+            logger.experiment.finish(exit_code=exit_code)
 
 
 def log_tables_and_figures(
@@ -135,5 +171,7 @@ def log_model(logger: WandbLogger, folder: Path) -> None:
     import wandb
 
     artifact = wandb.Artifact(f"{logger.experiment.name}-model", type="model")
-    artifact.add_dir(str(folder))
+    for path in sorted(folder.iterdir()):
+        if path.suffix != TEMPORARY:  # half a file that a kill has left
+            artifact.add_file(str(path), name=path.name)
     logger.experiment.log_artifact(artifact)

@@ -15,6 +15,7 @@ from mtl_hcc.ablation.study import FULL, Study
 from mtl_hcc.config import config_from_dict, instantiate, plain_config, read_config
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
+from mtl_hcc.settings import wandb_mode
 
 SAME_FOR_ALL = {
     "seed": "the seeds of the study",
@@ -85,7 +86,9 @@ def plan_runs(parser: ArgumentParser, flags: Sequence[str], study: Study) -> Pla
     Raises:
         ConfigError: naming the variant, the setting, and the closest known one.
     """
-    full = _settled(parser, read_config(parser, flags))
+    config = read_config(parser, flags)
+    config.wandb = wandb_mode(config.wandb, flags)  # the runs take it over as it is
+    full = _settled(parser, config)
     if full["ckpt_path"] is not None:
         raise ConfigError(
             f"ckpt_path is {full['ckpt_path']}",

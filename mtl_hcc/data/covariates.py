@@ -48,7 +48,7 @@ def encode_covariates(
             names += [f"{column}={level}" for level in kind]
         else:
             values = _numbers(table[column])
-            parts.append((_log(values) if kind == "log" else values).to_numpy(np.float32)[:, None])
+            parts.append(_single(_log(values) if kind == "log" else values)[:, None])
             names.append(column)
     empty = np.zeros((len(table), 0), dtype=np.float32)
     return np.concatenate([empty, *parts], axis=1), names
@@ -66,6 +66,24 @@ def _numbers(values: pd.Series) -> pd.Series:
             remedy="Correct the cell, or list the column's levels in data.covariates.",
         )
     return numbers
+
+
+def _single(values: pd.Series) -> npt.NDArray[np.float32]:
+    """Return the column in the precision that networks compute with, refusing what it cannot hold.
+
+    Squares are taken of it, which must be finite, too.
+    """
+    limit = float(np.sqrt(np.finfo(np.float32).max))
+    outside = values.abs() > limit
+    if outside.any():
+        patient = str(outside.idxmax())
+        raise TableError(
+            f"{values[patient]:g} is too large a number for the network",
+            where=f"patients.csv, patient {patient}, column {values.name}",
+            expected=f"at most {limit:.2g}",
+            remedy="Correct the cell, or empty it: a missing value is allowed.",
+        )
+    return values.to_numpy(np.float32)
 
 
 def _log(values: pd.Series) -> pd.Series:

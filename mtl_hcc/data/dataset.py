@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.data.draws import Draw, TrainingBatch
+from mtl_hcc.errors import StoreError
 
 
 class PreparedImages(Protocol):
@@ -140,6 +141,14 @@ class PatientDataset(Dataset[PatientSample]):
             torch.from_numpy(np.array(prepared.regions, dtype=np.uint8)),
             torch.from_numpy(np.array(prepared.phase_present, dtype=np.bool_)),
         )
+        bad = int((~arrays[0].isfinite()).sum())
+        if bad:
+            raise StoreError(
+                f"{bad} voxel{'s are' if bad > 1 else ' is'} not finite",
+                where=f"prepared images of patient {self.patient_ids[position]}",
+                expected="values from 0 to 1",
+                remedy="The file was changed or damaged: delete it and run prepare again.",
+            )
         if self._cached is not None:
             self._cached[position] = arrays
         return arrays

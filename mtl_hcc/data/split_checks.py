@@ -38,6 +38,13 @@ def check_splits(
                 _check_events(members, endpoint, split=name, fold=fold)
             elif name == "train":
                 _check_classes(members, endpoint, fold=fold)
+        if name == "validation" and members[target_columns(endpoints)].isna().all(axis=None):
+            raise SplitError(
+                f"none of the {len(members)} patients in split validation has a label of "
+                f"{', '.join(endpoints)}",
+                where=f"data.split, fold {fold}",
+                remedy="Choose another split: validation says which epoch is the best.",
+            )
 
 
 def _check_events(members: pd.DataFrame, endpoint: str, *, split: str, fold: int) -> None:
