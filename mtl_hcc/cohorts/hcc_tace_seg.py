@@ -37,6 +37,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.cohorts.column_map import map_columns, recode_values
+from mtl_hcc.cohorts.dicom.own_files import check_table, write_table
 from mtl_hcc.cohorts.dicom.tree import DicomTree, with_reasons
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.cohorts.patient_table import BadLabels, check_patient_table
@@ -161,10 +162,10 @@ class HccTaceSeg(CohortSource):
             )
             return Cohort(path, table, {}, quarantine)
         self.images.output = self.output or str(root.with_name(f"{root.name}_nifti"))
+        content = cells.to_csv(index=False).encode()
+        check_table(self.images.output_of(images), content, origin=path)
         output, reasons = self.images.convert(images)
-        partial = output / ".patients.csv.partial"
-        cells.to_csv(partial, index=False)
-        partial.replace(output / "patients.csv")
+        write_table(output, content)
         cohort = NiftiFolder(bad_labels=self.bad_labels, phases=self.phases).read(output)
         return with_reasons(cohort, reasons)
 
