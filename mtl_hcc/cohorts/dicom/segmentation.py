@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from mtl_hcc.cohorts.dicom.segment_meaning import REGIONS, Segment, read_segment
 from mtl_hcc.errors import ImageError
 from mtl_hcc.patient import Label
 
+_INSIDE = 0.98
+"""A segment of which this share lies in another one is a part of it."""
+_BESIDE = 0.5
+"""Tumors that share at most this much of the smaller one are neighbors."""
 _PRIORITY = (Label.LIVER, Label.LOAT, Label.TUMOR)
 """Where segments overlap the later one wins."""
 
@@ -122,7 +127,7 @@ def read_label_map(
         The label map; without any region where no segment is one for certain.
 
     Raises:
-        ImageError: The frames form no volume.
+        ImageError: The frames form no volume, or two segments are drawings of the same thing.
     """
     segments = tuple(read_segments(segmentation.data, rules))
     labels = {s.number: Label[s.meaning.upper()] for s in segments if s.meaning in REGIONS}
@@ -142,6 +147,8 @@ def read_label_map(
                 remedy="Export the mask as NIfTI and give its folder as masks.",
             ) from error
     drawn = np.asarray(volume.array) >= 0.5  # (z, y, x, segment)
+    used = [segment for segment in segments if segment.number in labels]
+    _check_one_reading(used, drawn, where=where, name=segmentation.path.name)
     own = np.zeros(drawn.shape[:3], dtype=np.uint8)
     for label in _PRIORITY:
         for k, segment_label in enumerate(labels.values()):
@@ -151,6 +158,46 @@ def read_label_map(
     affine[:, :3] = affine[:, 2::-1]  # columns in the order x, y, z
     placed = _place(own, affine, grid)
     return replace(placed or LabelMap(own, _own_grid(own, affine)), segments=segments)
+
+
+def _check_one_reading(
+    segments: list[Segment], drawn: np.ndarray, *, where: str, name: str
+) -> None:
+    """Refuse two segments that outline the same liver, or the same tumor, differently.
+
+    One inside the other is fine (liver and liver without tumor, tumor and its necrosis), and
+    tumors side by side are several lesions.
+    """
+    boxes = [_box(drawn[..., k]) for k in range(len(segments))]
+    sizes = [np.count_nonzero(drawn[..., k]) for k in range(len(segments))]
+    for (i, one), (k, other) in combinations(enumerate(segments), 2):
+        if one.meaning != other.meaning or one.meaning == "loat" or not sizes[i] * sizes[k]:
+            continue
+        # Only where both are: of many lesions most pairs lie apart.
+        common = tuple(
+            slice(max(a.start, b.start), max(0, min(a.stop, b.stop)))
+            for a, b in zip(boxes[i], boxes[k], strict=True)
+        )
+        both = drawn[..., i][common] & drawn[..., k][common]
+        shared = float(np.count_nonzero(both) / min(sizes[i], sizes[k]))
+        if shared >= _INSIDE or (one.meaning == "tumor" and shared <= _BESIDE):
+            continue
+        raise ImageError(
+            f"segmentation {name} holds two drawings of the {one.meaning}: {one.name} and "
+            f"{other.name} ({shared:.0%} of the smaller one in common)",
+            where=where,
+            expected="one drawing of each region",
+            remedy="Say which one counts, e.g. segment_rules: {ignore: 'reader 2'}.",
+        )
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...]:
+    """Return the bounding box of a mask; an empty one for an empty mask."""
+    spans = []
+    for axis in range(mask.ndim):
+        seen = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        spans.append(slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0))
+    return tuple(spans)
 
 
 def _place(labels: np.ndarray, affine: np.ndarray, grid: Grid) -> LabelMap | None:

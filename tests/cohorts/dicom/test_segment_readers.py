@@ -184,6 +184,19 @@ def test_a_copy_of_the_liver_with_another_lesion_is_no_second_opinion(tree, draw
     assert sizes(labels(read(tree))) == [WHOLE - TUMOR - OTHER, TUMOR + OTHER]
 
 
+def test_two_readings_in_one_file_are_refused_and_parts_are_not(tree, draw):
+    shifted = ((2, 4), (9, 15), (8, 12))
+    draw("s", {"Liver": LIVER_BOX, "Tumor": TUMOR_BOX, "Tumor 2": shifted})
+    text = refusal(tree)
+    assert "two drawings of the tumor: Tumor and Tumor 2 (83% of the smaller one in common)" in text
+    assert "segment_rules" in text
+    cohort = read(tree, segment_rules={"ignore": "tumor 2"})
+    assert sizes(labels(cohort)) == [WHOLE - TUMOR, TUMOR]
+    parts = {"Tumor": TUMOR_BOX, "Necrosis": ((2, 4), (9, 11), (9, 11)), "Tumor 2": OTHER_BOX}
+    draw("s", {"Liver": LIVER_BOX, "Non-tumor liver": ((1, 5), (15, 30), (5, 25)), **parts})
+    assert sizes(labels(read(tree))) == [WHOLE - TUMOR - OTHER, TUMOR + OTHER]
+
+
 def test_masks_given_by_hand_stand_instead_of_all_segmentations(tree, draw, tmp_path):
     two_readers(draw)
     drawn = np.zeros((6, 36, 40), dtype=np.uint8)
