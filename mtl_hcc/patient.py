@@ -60,6 +60,10 @@ class Patient:
     regions: Mapping[str, Path]
 
 
+KEPT = "kept: "
+"""Begins the reason of a quarantine row that is only a remark: the patient stays."""
+
+
 def empty_quarantine() -> pd.DataFrame:
     """Return a quarantine table without rows: ``patient_id, step, reason``."""
     return pd.DataFrame(columns=["patient_id", "step", "reason"], dtype=str)

@@ -115,6 +115,24 @@ def test_three_readers_and_flat_folders_of_any_labels(tmp_path):
     assert set(masks["label"].astype(str)) == {"7"}
 
 
+def test_masks_outside_a_cohort_keep_their_numbers(tmp_path):
+    for folder in "ab":
+        save((labels() == 2).astype(np.uint8), tmp_path / folder / "P5.nii.gz")
+    assert compare(tmp_path, "--masks", tmp_path / "a", tmp_path / "b").code == 0
+    masks = pd.read_csv(tmp_path / "out" / "masks.csv")
+    assert masks["label"].tolist() == [1], "a tumor drawn as 1 is not called liver"
+
+
+def test_readers_who_share_no_label_are_not_compared(tmp_path):
+    tumor = (labels() == 2).astype(np.uint8)
+    save(tumor, tmp_path / "a" / "P5.nii.gz")
+    save(tumor * 255, tmp_path / "b" / "P5.nii.gz")
+    done = compare(tmp_path, "--masks", tmp_path / "a", tmp_path / "b")
+    assert done.code == 2
+    assert "a uses the labels 1, b 255: no label is in both" in done.err
+    assert "Renumber the masks of one reader." in done.err
+
+
 def test_ratings_give_the_six_intraclass_correlations(tmp_path):
     ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
     table = pd.DataFrame(ratings, columns=list("wxyz"), index=pd.Index(range(6), name="patient_id"))

@@ -13,10 +13,10 @@ published::
             <series>.000000-<description>-<number>/1-001.dcm ...
             300.000000-Segmentation-<number>/1-1.dcm
 
-The SEG of the study before TACE holds the segments liver, mass, portal vein and aorta, drawn on one
-of the phases; follow-up studies have none and are passed over. In about a fifth of the patients one
-series holds several phases, told apart by AcquisitionNumber. Without the folder of images only the
-table is read.
+The SEG of the study before TACE holds the segments liver, mass (and its necrosis), portal vein and
+aorta, drawn on one of the phases; follow-up studies have none and are passed over. In about a fifth
+of the patients one series holds several phases, told apart by AcquisitionNumber. Without the folder
+of images only the table is read.
 
 Endpoints, published in weeks, here in days (the sheet does not say from which day they count; the
 imaging before treatment lies up to weeks earlier): ``os_days, os_event`` = death of any cause, else
@@ -37,6 +37,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.cohorts.column_map import map_columns, recode_values
+from mtl_hcc.cohorts.dicom.own_files import check_table, write_table
 from mtl_hcc.cohorts.dicom.tree import DicomTree, with_reasons
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.cohorts.patient_table import BadLabels, check_patient_table
@@ -108,6 +109,7 @@ class HccTaceSeg(CohortSource):
         segmented_phase: Phase of the volume that the masks were drawn on where neither the
             description nor the time tells it. Without it such patients go to quarantine.
         several: When several volumes show one phase and the masks were drawn on none.
+        segment_rules: As in ``DicomTree``.
         workers: Processes (-1: one per core).
         progress: Show progress bars.
 
@@ -128,6 +130,7 @@ class HccTaceSeg(CohortSource):
         series_phases: dict[str, str] | None = None,
         segmented_phase: str | None = None,
         several: Literal["quarantine", "thinnest", "thickest"] = "quarantine",
+        segment_rules: dict[str, str] | None = None,
         workers: int = 1,
         progress: bool = True,
     ) -> None:
@@ -145,6 +148,7 @@ class HccTaceSeg(CohortSource):
             segmented_phase=segmented_phase,
             several=several,
             study="segmented",
+            segment_rules=segment_rules,
             workers=workers,
             progress=progress,
         )
@@ -161,10 +165,10 @@ class HccTaceSeg(CohortSource):
             )
             return Cohort(path, table, {}, quarantine)
         self.images.output = self.output or str(root.with_name(f"{root.name}_nifti"))
+        content = cells.to_csv(index=False).encode()
+        check_table(self.images.output_of(images), content, origin=path)
         output, reasons = self.images.convert(images)
-        partial = output / ".patients.csv.partial"
-        cells.to_csv(partial, index=False)
-        partial.replace(output / "patients.csv")
+        write_table(output, content)
         cohort = NiftiFolder(bad_labels=self.bad_labels, phases=self.phases).read(output)
         return with_reasons(cohort, reasons)
 

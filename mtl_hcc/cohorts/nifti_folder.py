@@ -13,6 +13,7 @@ does as well as ``.nii.gz``. Endpoints and units of ``patients.csv``: see
 ``mtl_hcc.cohorts.patient_table``.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,6 +26,7 @@ from mtl_hcc.errors import CohortError
 from mtl_hcc.patient import CT_PHASES, MRI_PHASES, Cohort, Patient
 
 SUFFIXES = (".nii.gz", ".nii")
+_MASK = re.compile(r"region|mask|seg|label|roi|contour|drawing")
 KNOWN_PHASES = tuple(dict.fromkeys((*CT_PHASES, *MRI_PHASES)))
 
 
@@ -125,6 +127,12 @@ def find_files(
     if not images:
         names = ", ".join(f"{phase}.nii.gz" for phase in phases)
         return f"{where}: no image of a known phase (found {listing}); add one of {names}"
+    misnamed = _misnamed(folder, images, regions)
+    if misnamed:
+        return (
+            f"{where}: {misnamed} looks like a region map and is not read; name it regions.nii.gz, "
+            "or <phase>_regions.nii.gz after one of the images, or move it away"
+        )
     drawn = {phase: regions.get(f"{phase}_regions", regions.get("regions")) for phase in images}
     masks = {phase: file for phase, file in drawn.items() if file is not None}
     if not masks:
@@ -133,6 +141,26 @@ def find_files(
             "<phase>_regions.nii.gz with 1 liver, 2 tumor, 3 LOAT"
         )
     return images, masks
+
+
+def _misnamed(folder: Path, images: Iterable[str], regions: Iterable[str]) -> str:
+    """Return a file that seems to be meant as the map of a phase that has none of its own.
+
+    Passed over, the phase would take the map of another one without a word.
+    """
+    alone = [phase for phase in images if f"{phase}_regions" not in regions]
+    known = {"regions", *(f"{phase}_regions" for phase in (*KNOWN_PHASES, *images))}
+    for path in sorted(folder.iterdir()):
+        if not path.name.endswith(SUFFIXES) or path.name.startswith("."):
+            continue
+        name = path.name.removesuffix(".gz").removesuffix(".nii")
+        plain = name.casefold()
+        if name in known or not _MASK.search(plain):
+            continue
+        of_phase = any(plain.startswith(phase) for phase in alone)
+        if alone and (of_phase or plain.endswith("_regions") or plain in ("regions", "region")):
+            return path.name
+    return ""
 
 
 def _folders(images: Path) -> list[Path]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.cohorts.source import CohortSource
+from mtl_hcc.data.store_place import check_store_place
 from mtl_hcc.errors import CohortError, ConfigError
 from mtl_hcc.imaging.preparation import Preparation
 
@@ -40,7 +41,9 @@ def renew_store(
 
     Raises:
         ConfigError: joblib knows no such backend.
+        StoreError: The store would replace files of the cohort, or of another hand.
     """
+    check_store_place(cohort, store)
     settings = _settings(cohort, source, preparation)
     known = _read_source_file(store)
     if not cohort.exists():
@@ -56,6 +59,9 @@ def renew_store(
     if known == now and (store / "patients.csv").is_file():
         return False
     read = source.read(cohort)
+    check_store_place(read.root, store)  # a reader may have put the images elsewhere
+    if not (store / SOURCE_FILE).exists():  # from now on it can be told for a store
+        write_bytes(store / SOURCE_FILE, b"{}")
     if preparation is None:
         write_table(read.table, store / "patients.csv")
         write_bytes(store / "quarantine.csv", read.quarantine.to_csv(index=False).encode())

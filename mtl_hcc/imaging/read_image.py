@@ -12,6 +12,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from mtl_hcc.errors import ImageError
+from mtl_hcc.imaging.strange_labels import MOST_LABELS, name_strange_labels
 from mtl_hcc.patient import Label
 
 _HEADER = 348
@@ -20,9 +21,6 @@ _FLOATS = {16: "f4", 64: "f8"}
 """Floating point among the values of ``datatype``."""
 SAME_SPACE = 0.5
 """Least share of a map's foreground inside the image for them to share one patient space."""
-
-MOST_LABELS = 200
-"""A file with more values than this is an image, not a label map."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,11 @@ def read_regions(place: Place) -> sitk.Image:
     found = np.unique(values)
     allowed = [int(label) for label in Label]
     if not np.isin(found, allowed).all():
-        strange = ", ".join(f"{value:g}" for value in found if value not in allowed)
+        told, remedy = name_strange_labels(found)
         raise place.error(
-            f"unknown labels {strange}",
+            told,
             expected="0 background, 1 liver, 2 tumor, 3 lesser omental adipose tissue",
-            remedy="Renumber the labels, or choose the cohort reader that knows this mask.",
+            remedy=remedy,
         )
     if found.max() == 0:
         raise place.error(

@@ -41,12 +41,14 @@ def compare_readers(folders: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     Args:
         folders: One per reader (or per session of one reader); its name is the reader's.
 
+    Labels are called by their regions in such files, else by their numbers.
+
     Returns:
         A row per pair of readers, file and label that either drew, and those left out with the
         reason: the file of one reader only, one that cannot be read, another grid.
 
     Raises:
-        CohortError: A folder is absent, or no file could be compared.
+        CohortError: A folder is absent, no file could be compared, or two readers share no label.
     """
     masks = {name: _masks(folder) for name, folder in _names(folders).items()}
     rows: list[Row] = []
@@ -61,7 +63,8 @@ def compare_readers(folders: list[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
             except ImageError as error:
                 left_out.append({**who, "reason": str(error)})
                 continue
-            rows += [{**who, **row} for row in _labels(*pair)]
+            rows += [{**who, **row} for row in _labels(*pair, named=REGIONS in file)]
+        _check_numbering(first, second, rows)
     if not any(set(a) & set(b) for a, b in combinations(masks.values(), 2)):
         raise CohortError(
             "no file is in two folders",
@@ -163,8 +166,31 @@ def _grids(first: sitk.Image, second: sitk.Image) -> str:
     )
 
 
-def _labels(first: sitk.Image, second: sitk.Image) -> Iterator[Row]:
-    """Yield the agreement of each label that either reader drew."""
+def _check_numbering(first: str, second: str, rows: list[Row]) -> None:
+    """Refuse two readers who share no label at all: 0 and 1 against 0 and 255, for instance."""
+    ours = [row for row in rows if (row["reader_a"], row["reader_b"]) == (first, second)]
+    used = [
+        {str(row["label"]) for row in ours if row[volume]}
+        for volume in ("volume_a_ml", "volume_b_ml")
+    ]
+    if all(used) and not used[0] & used[1]:
+        raise CohortError(
+            f"{first} uses the labels {', '.join(sorted(used[0]))}, {second} "
+            f"{', '.join(sorted(used[1]))}: no label is in both",
+            where=f"{first}, {second}",
+            expected="the same numbers for the same regions",
+            remedy="Renumber the masks of one reader.",
+        )
+
+
+def _labels(first: sitk.Image, second: sitk.Image, *, named: bool) -> Iterator[Row]:
+    """Yield the agreement of each label that either reader drew.
+
+    Args:
+        first: Label map.
+        second: Label map on the same grid.
+        named: Whether the numbers mean regions, as in a cohort; else nobody knows what 1 is.
+    """
     a, b = (sitk.GetArrayFromImage(image) for image in (first, second))
     spacing = first.GetSpacing()[::-1]  # of (plane, row, column)
     milliliters = float(np.prod(spacing)) / 1000
@@ -173,7 +199,7 @@ def _labels(first: sitk.Image, second: sitk.Image) -> Iterator[Row]:
         found = mask_agreement(*inside, spacing)
         volumes = [int(np.count_nonzero(mask)) * milliliters for mask in inside]
         yield {
-            "label": _label_name(int(value)),
+            "label": _label_name(int(value)) if named else str(int(value)),
             "dice": found.dice,
             "hausdorff_95_mm": found.hausdorff_95_mm,
             "assd_mm": found.assd_mm,

@@ -2,11 +2,13 @@
 
 Scanner grids share their axes with patient space nearly always, so a resampling is three small
 matrix products, one per axis: exact, and faster than a general one. Grids that lie oblique (after
-registration, tilted scans) go through SimpleITK.
+registration, tilted scans) go through SimpleITK, with the same kernels: the same drawing must give
+the same regions whichever way the patient lay.
 """
 
 import math
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -95,15 +97,16 @@ def smooth_mask(
         (depth, height, width) float32 in [0, 1], and the volume in voxels of ``grid``.
     """
     values = mask.astype(np.float32)
-    if not is_aligned(on):
-        image = sitk.GetImageFromArray(values)
-        image.CopyInformation(on)
-        shares = _resample(_smooth(image, grid), grid, 0.0)
-        return shares, round(float(shares.sum(dtype=np.float64)))
     origin, spacing, size = on.GetOrigin(), on.GetSpacing(), on.GetSize()
+    thick = between_slices and max(spacing) > _THICK * min(spacing) and bool(mask.any())
+    if not is_aligned(on):
+        image = sitk.GetImageFromArray(_depth(mask, spacing) if thick else values)
+        image.CopyInformation(on)
+        field = _resample(_smooth(image, grid), grid, 0.0, sitk.sitkBSplineResampler)
+        return field, round(_oblique_volume(mask, on, grid))
     parts = [_overlap(origin[a], spacing[a], size[a], grid, a) for a in range(3)]
     volume = float(parts[2] @ (values @ parts[0] @ parts[1]))
-    if between_slices and max(spacing) > _THICK * min(spacing) and mask.any():
+    if thick:
         values = _depth(mask, spacing)
     weights = [_weights(_spline, origin[a], spacing[a], size[a], grid, a) for a in range(3)]
     return _along_axes(values, weights), round(volume)
@@ -198,6 +201,31 @@ def _overlap(
     return np.asarray(np.maximum(0, inside) / grid.spacing[axis], dtype=np.float32)
 
 
+def _oblique_volume(mask: NDArray[np.bool_], on: sitk.Image, grid: Grid) -> float:
+    """Return how many voxels of ``grid`` the mask fills inside the field of view.
+
+    Voxels that a face of the field may cut are counted by points, four to a voxel's width of
+    ``grid``.
+    """
+    index = np.argwhere(mask)[:, ::-1]  # (voxel, xyz)
+    spacing = np.array(on.GetSpacing())
+    matrix = np.array(on.GetDirection()).reshape(3, 3) * spacing
+    centers = index @ matrix.T + np.array(on.GetOrigin())
+    low, high = np.array(grid.box_mm).T
+    reach = float(np.linalg.norm(spacing)) / 2
+    whole = ((centers >= low + reach) & (centers <= high - reach)).all(axis=1)
+    near = ((centers >= low - reach) & (centers <= high + reach)).all(axis=1) & ~whole
+    counts = np.ceil(4 * spacing / np.array(grid.spacing)).astype(int)
+    steps = [(np.arange(count) + 0.5) / count - 0.5 for count in counts]
+    offsets = np.array(list(product(*steps))) @ matrix.T
+    cut = sum(
+        np.count_nonzero(((part >= low) & (part <= high)).all(axis=1)) / len(offsets)
+        for part in (centers[near] + offset for offset in offsets)
+    )
+    filled = np.count_nonzero(whole) + cut
+    return float(filled * spacing.prod() / grid.voxel_mm3)
+
+
 def _smooth(image: sitk.Image, grid: Grid) -> sitk.Image:
     """Smooth away what the coarser ``grid`` cannot carry (Gaussian, variance of the two boxes)."""
     variance = [
@@ -208,12 +236,14 @@ def _smooth(image: sitk.Image, grid: Grid) -> sitk.Image:
     return sitk.DiscreteGaussian(image, variance, 32, 0.01, True)
 
 
-def _resample(image: sitk.Image, grid: Grid, outside: float) -> NDArray[np.float32]:
+def _resample(
+    image: sitk.Image, grid: Grid, outside: float, kernel: int = sitk.sitkLinear
+) -> NDArray[np.float32]:
     sampled = sitk.Resample(
         image,
         list(grid.size),
         sitk.Transform(),
-        sitk.sitkLinear,
+        kernel,
         list(grid.origin),
         list(grid.spacing),
         list(grid.direction),

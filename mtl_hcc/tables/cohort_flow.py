@@ -16,6 +16,7 @@ PLACE = re.compile(r"^[^:]*?(?=column \w+: )|^[^:]*(?:patient|line \d|images|\.\
 STEPS = {
     "table": "reading the clinical table",
     "images": "reading the images",
+    "dicom": "reading the DICOM files",
     "prepare": "preparing the images",
     "predict": "predicting",
 }
@@ -66,7 +67,8 @@ def left_out(patients: pd.DataFrame, quarantine: pd.DataFrame | None) -> pd.Data
 def emptied(patients: pd.DataFrame, quarantine: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of patients who were analyzed although something of theirs was emptied."""
     inside = quarantine["patient_id"].astype(str).isin(patients["patient_id"].astype(str))
-    return quarantine[inside & quarantine["reason"].astype(str).str.startswith(KEPT)]
+    remarks = quarantine["step"] == "dicom"  # on segments left out: nothing was emptied
+    return quarantine[inside & ~remarks & quarantine["reason"].astype(str).str.startswith(KEPT)]
 
 
 def in_order(patients: pd.DataFrame) -> list[str]:

@@ -151,6 +151,32 @@ def test_a_folder_with_other_file_names_is_quarantined_with_what_was_found(
     assert "; add " in reason
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("arterial_region.nii.gz", "Arterial_regions.nii.gz", "arterial_mask.nii.gz"),
+        *("arterial-regions.nii.gz", "portal_regions.nii.gz", "Regions.nii.gz"),
+    ],
+)
+def test_a_map_whose_name_is_misspelt_does_not_make_a_phase_borrow_another_map(nifti_cohort, name):
+    folder = nifti_cohort / "images" / "P001"
+    shutil.copy(folder / "regions.nii.gz", folder / name)
+    reason = reason_of(NiftiFolder().read(nifti_cohort).quarantine, "P001")
+    assert reason == (
+        f"images/P001: {name} looks like a region map and is not read; name it regions.nii.gz, or "
+        "<phase>_regions.nii.gz after one of the images, or move it away"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["regions_before.nii.gz", "arterial_registered.nii.gz", "hepatobiliary_regions.nii.gz"]
+)
+def test_other_files_in_a_patients_folder_do_no_harm(nifti_cohort, name):
+    folder = nifti_cohort / "images" / "P001"
+    shutil.copy(folder / "regions.nii.gz", folder / name)
+    assert NiftiFolder().read(nifti_cohort).quarantine.empty
+
+
 def test_two_files_for_one_phase_are_not_chosen_between(nifti_cohort: Path) -> None:
     folder = nifti_cohort / "images" / "P001"
     nibabel.save(nibabel.load(folder / "delayed.nii.gz"), folder / "delayed.nii")

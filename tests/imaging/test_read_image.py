@@ -125,6 +125,43 @@ def test_a_tumor_of_one_voxel_is_refused(patient):
     assert "a tumor of 1 voxels, 6.8 mm3" in refused(patient)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "told", "remedy"),
+    [
+        (lambda labels: labels * np.uint8(7), "unknown labels 7, 14.", "Renumber"),
+        (
+            lambda labels: (labels > 0) * np.uint8(255),
+            "255: a mask of 0 and 255",
+            "cannot say which",
+        ),
+        (
+            lambda labels: np.linspace(0, 1, labels.size, dtype=np.float32).reshape(labels.shape),
+            "and 95993 more: probabilities, not labels",
+            "one half",
+        ),
+        (lambda labels: labels * np.float32(0.75), "0.75, 1.5: interpolated labels", "nearest"),
+        (lambda labels: labels * np.float32(1.001), "labels that lost digits", "whole numbers"),
+        (
+            lambda labels: np.arange(labels.size, dtype=np.int16).reshape(labels.shape) % 1500,
+            "unknown labels 4, 5, 6, 7, 8 and 1491 more: an image, not a label map",
+            "not the scan",
+        ),
+    ],
+    ids=["others", "0 and 255", "probabilities", "interpolated", "scaled", "image"],
+)
+def test_what_is_no_label_map_is_called_by_what_it_seems_to_be(patient, spoil, told, remedy):
+    replace(patient.regions["arterial"], spoil(make_scan()[1]))
+    message = refused(patient)
+    assert told in message
+    assert remedy in message
+    assert len(message) < 500
+
+
+def test_whole_numbers_saved_as_floats_are_labels(patient):
+    replace(patient.regions["arterial"], make_scan()[1].astype(np.float64))
+    prepare_patient(patient, SMALL)
+
+
 def test_unknown_labels_are_listed(patient):
     labels = make_scan()[1]
     labels[0, 0, :2] = [5, 9]

@@ -1,4 +1,7 @@
-"""From a DICOM tree to the contract's NIfTI folder: incremental, atomic, patient by patient."""
+"""From a DICOM tree to the contract's NIfTI folder: incremental, atomic, patient by patient.
+
+What another hand put into the NIfTI folder or changed there stays: see ``own_files``.
+"""
 
 import errno
 import hashlib
@@ -6,7 +9,7 @@ import json
 import re
 import shutil
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,13 +17,23 @@ from joblib import Parallel, delayed
 from rich.progress import track
 
 from mtl_hcc.cohorts.dicom.header import Header
+from mtl_hcc.cohorts.dicom.own_files import (
+    Record,
+    added,
+    as_written,
+    changed,
+    read_record,
+    write_record,
+)
 from mtl_hcc.cohorts.dicom.patient import ReadingRules, read_patient
 from mtl_hcc.cohorts.dicom.pixels import write_nifti
 from mtl_hcc.cohorts.dicom.scan import Scan
 from mtl_hcc.errors import CohortError, MtlHccError
+from mtl_hcc.patient import KEPT
 
 PatientFrom = Literal["tag", "folder"]
-_VERSION = 1
+_READABLE = (".nii", ".nii.gz", ".nrrd", ".mha")
+_VERSION = 2
 """Raise it when the conversion writes something else for the same input."""
 _SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00]+")
 
@@ -44,7 +57,7 @@ class Job:
 
     @property
     def record(self) -> Path:
-        """The file that says what the folder was made from; written last."""
+        """The file that says what the folder was made from; without the folder it says nothing."""
         return self.output / "conversion" / f"{self.patient_id}.json"
 
     def fingerprint(self) -> str:
@@ -111,7 +124,8 @@ def convert_tree(
     Args:
         scan: What was found in the tree.
         output: The NIfTI folder; made if absent. Folders that an earlier call made for patients
-            who left the tree, or cannot be read any more, are removed.
+            who left the tree, or cannot be read any more, are removed, unless another hand changed
+            them.
         rules: How to read.
         patient_from: As in :func:`group_by_patient`.
         masks: Folder with ``<patient_id>/regions.nii.gz`` (or ``<phase>_regions.nii.gz``), which
@@ -120,7 +134,8 @@ def convert_tree(
         progress: Show a progress bar.
 
     Returns:
-        ``(patient_id, reason)`` of every patient that could not be converted.
+        ``(patient_id, reason)`` of every patient that could not be converted or whose folder may
+        not be used, and remarks (``"kept: ..."``) on others.
 
     Raises:
         CohortError: The disk is full.
@@ -128,17 +143,16 @@ def convert_tree(
     patients, reasons = group_by_patient(scan, patient_from)
     for folder in ("images", "conversion"):
         (output / folder).mkdir(parents=True, exist_ok=True)
-    for record in (output / "conversion").glob("*.json"):
-        if record.stem not in patients:
-            _remove(output / "images" / record.stem, record)
+    reasons += _without_input(output, set(patients))
     jobs = []
     placed: set[Path] = set()
     for name in sorted(patients):
         folders = {header.path.parent for header in patients[name]}
         damaged = [path for path in scan.damaged if path.parent in folders]
         placed.update(damaged)
-        given = sorted(masks.glob(f"{name}/*regions.nii*")) if masks is not None else []
-        jobs.append(Job(name, patients[name], damaged, given, rules, scan.root, output))
+        given = sorted((masks / name).glob("*regions.nii*")) if masks is not None else []
+        own_rules = replace(rules, masks_elsewhere=bool(given))
+        jobs.append(Job(name, patients[name], damaged, given, own_rules, scan.root, output))
     reasons += [
         ("(no name)", f"{path.relative_to(scan.root)}: damaged DICOM file. Copy it again.")
         for path in scan.damaged
@@ -147,52 +161,96 @@ def convert_tree(
     results = Parallel(n_jobs=min(workers, len(jobs)) or 1, return_as="generator_unordered")(
         delayed(convert_patient)(job) for job in jobs
     )
-    for name, reason in track(
-        results, "Converting patients", total=len(jobs), disable=not progress
-    ):
-        if reason:
-            reasons.append((name, reason))
+    for name, told in track(results, "Converting patients", total=len(jobs), disable=not progress):
+        reasons += [(name, reason) for reason in told]
     return sorted(reasons)
 
 
-def convert_patient(job: Job) -> tuple[str, str]:
+def _without_input(output: Path, patients: set[str]) -> list[tuple[str, str]]:
+    """Remove what was converted from patients who left the tree; say what stays."""
+    reasons = []
+    folders = {path.name for path in (output / "images").iterdir() if path.is_dir()}
+    recorded = {path.stem: path for path in (output / "conversion").glob("*.json")}
+    for name in sorted(folders - patients - set(recorded)):
+        if not name.startswith("."):
+            told = "was not converted from the DICOM tree; it is used as it is"
+            reasons.append((name, f"{KEPT}patient {name}, images/{name}: {told}"))
+    for name in sorted(set(recorded) - patients):
+        folder, record = output / "images" / name, read_record(recorded[name])
+        foreign = [*added(folder, record), *changed(folder, record)]
+        if foreign:
+            told = f"no DICOM files any more, but {_listed(foreign)} of another hand; not used"
+            remedy = "Add the DICOM files again, or move what you need and remove the folder"
+            reasons.append((name, f"patient {name}, images/{name}: {told}. {remedy}."))
+        else:
+            _remove(folder, recorded[name])
+    return reasons
+
+
+def convert_patient(job: Job) -> tuple[str, list[str]]:
     """Convert one patient, unless the same was converted before.
 
     The files are written aside, then the folder is renamed into place: a folder under
     ``images/`` is complete or absent.
 
     Returns:
-        Patient and the reason why it could not be converted (empty if it could).
+        Patient, and the reason why it could not be converted, or remarks on it.
     """
-    fingerprint = job.fingerprint()
-    if job.folder.is_dir() and _recorded(job.record) == fingerprint:
-        return job.patient_id, ""
+    fingerprint, record = job.fingerprint(), read_record(job.record)
+    foreign, edited = added(job.folder, record), changed(job.folder, record)
+    complete = all((job.folder / name).is_file() for name in record.files)
+    same = record.fingerprint == fingerprint and job.folder.is_dir() and complete
+    if any(not same or name.endswith(_READABLE) for name in foreign) or (edited and not same):
+        return job.patient_id, [_of_another_hand(job, foreign, edited)]
+    if same:
+        remarks = [KEPT + remark for remark in record.remarks]
+        if edited:
+            told = f"{_listed(edited)} changed by hand since the conversion; used as it is"
+            remarks.append(f"{KEPT}patient {job.patient_id}, images/{job.patient_id}: {told}")
+        return job.patient_id, remarks
     _remove(job.folder, job.record)
     aside = job.output / "conversion" / f".{job.patient_id}.partial"
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        sources = _write_patient(job, aside)
+        volumes, remarks = _write_patient(job, aside)
+        # Before the folder: one without a record would seem to be another hand's.
+        write_record(job.record, Record(fingerprint, volumes, remarks, as_written(aside)))
         aside.rename(job.folder)
-        text = json.dumps({"fingerprint": fingerprint, "volumes": sources}, indent=1)
-        partial = job.record.with_suffix(".partial")
-        partial.write_text(text)
-        partial.replace(job.record)
     except MtlHccError as error:
-        return job.patient_id, str(error)
+        return job.patient_id, [str(error)]
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise CohortError(
                 "the disk is full", where=str(job.output), remedy="Free space and run it again."
             ) from error
-        return job.patient_id, f"patient {job.patient_id}: {error.strerror or error}"
+        return job.patient_id, [f"patient {job.patient_id}: {error.strerror or error}"]
     except Exception as error:  # one bad patient must not stop the others
-        return job.patient_id, f"patient {job.patient_id}: {type(error).__name__}: {error}"
+        return job.patient_id, [f"patient {job.patient_id}: {type(error).__name__}: {error}"]
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return job.patient_id, ""
+    return job.patient_id, [KEPT + remark for remark in remarks]
 
 
-def _write_patient(job: Job, folder: Path) -> dict[str, str]:
+def _of_another_hand(job: Job, foreign: list[str], edited: list[str]) -> str:
+    """Say why a folder is neither replaced nor used, and where hand-drawn masks belong."""
+    found = [f"{_listed(foreign)} that the conversion did not write"] if foreign else []
+    found += [f"{_listed(edited)} changed by hand, while the input changed too"] if edited else []
+    error = CohortError(
+        f"holds {' and '.join(found)}; nothing there is replaced or used",
+        where=f"patient {job.patient_id}, images/{job.patient_id}",
+        remedy=f"Move hand-drawn masks to <folder>/{job.patient_id}/regions.nii.gz (or "
+        "<phase>_regions.nii.gz), name that folder with masks (data.source.masks), and remove "
+        f"images/{job.patient_id} from {job.output}; or set output to another folder.",
+    )
+    return str(error)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+def _write_patient(job: Job, folder: Path) -> tuple[dict[str, str], list[str]]:
     read = read_patient(job.patient_id, job.headers, job.damaged, job.rules)
     folder.mkdir(parents=True)
     for phase, (voxels, grid) in read.images.items():
@@ -201,25 +259,15 @@ def _write_patient(job: Job, folder: Path) -> dict[str, str]:
         name = "regions" if phase == "all" else f"{phase}_regions"
         write_nifti(folder / f"{name}.nii.gz", label_map.labels, label_map.grid)
     for mask in job.masks:
-        for old in folder.glob("*regions.nii*"):
-            if old.name.split(".")[0] == mask.name.split(".")[0]:
-                old.unlink()
         shutil.copyfile(mask, folder / mask.name)
-    return read.sources
-
-
-def _recorded(record: Path) -> str:
-    try:
-        return str(json.loads(record.read_text())["fingerprint"])
-    except (OSError, ValueError, KeyError):
-        return ""
+    return read.sources, read.remarks
 
 
 def _remove(folder: Path, record: Path) -> None:
-    """Remove what an earlier conversion made; the record goes first, so it never lies."""
-    record.unlink(missing_ok=True)
+    """Remove what an earlier conversion made; the record goes last, so nothing of ours is lost."""
     if folder.is_dir():
         aside = record.with_name(f".{folder.name}.old")
         shutil.rmtree(aside, ignore_errors=True)
         folder.replace(aside)
         shutil.rmtree(aside)
+    record.unlink(missing_ok=True)

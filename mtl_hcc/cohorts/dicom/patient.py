@@ -12,18 +12,20 @@ from mtl_hcc.cohorts.dicom.header import Header
 from mtl_hcc.cohorts.dicom.phases import PhaseRules, assign_phases
 from mtl_hcc.cohorts.dicom.pixels import read_voxels
 from mtl_hcc.cohorts.dicom.scan import IMAGES
+from mtl_hcc.cohorts.dicom.segment_readers import choose_reader, listed_name, unite_phases
 from mtl_hcc.cohorts.dicom.segmentation import (
-    SEGMENT_RULES,
     LabelMap,
     Segmentation,
     check_frame_of_reference,
-    merge_label_maps,
     open_segmentation,
     read_label_map,
 )
 from mtl_hcc.cohorts.dicom.volumes import Volume, find_volumes
 from mtl_hcc.errors import ImageError
 
+_ELSEWHERE = "elsewhere"
+_SAME_SECONDS = 8.0
+"""Volumes whose acquisition began within this time show the same phase."""
 Study = Literal["only", "earliest", "segmented"]
 
 
@@ -33,15 +35,18 @@ class ReadingRules:
 
     Attributes:
         phases: How volumes are told apart.
-        segments: How segments are told apart.
+        segments: The user's rules for segments; see
+            :func:`mtl_hcc.cohorts.dicom.segment_meaning.read_segments`.
+        reader: Whose segmentations count, where there are several readers.
         study: Which study counts when a patient has several: ``only`` refuses them, ``earliest``
             takes the first, ``segmented`` the first that holds a segmentation.
         largest_gap: Slices may leave this fraction of their thickness unseen between them.
-        masks_elsewhere: Masks are given as NIfTI, so that no segmentation is needed.
+        masks_elsewhere: This patient's masks are given as NIfTI and stand instead of segmentations.
     """
 
     phases: PhaseRules = field(default_factory=PhaseRules)
-    segments: dict[str, str] = field(default_factory=lambda: dict(SEGMENT_RULES))
+    segments: dict[str, str] = field(default_factory=dict)
+    reader: str | None = None
     study: Study = "only"
     largest_gap: float = 0.5
     masks_elsewhere: bool = False
@@ -55,11 +60,13 @@ class PatientVolumes:
         images: Phase to voxels (depth, height, width), HU for CT, and their grid.
         regions: Phase (or ``all`` for a map that belongs to no phase alone) to its label map.
         sources: Phase to the name of the volume it came from.
+        remarks: What somebody should know who looks at this patient.
     """
 
     images: dict[str, tuple[np.ndarray, Grid]]
     regions: dict[str, LabelMap]
     sources: dict[str, str]
+    remarks: list[str]
 
 
 def read_patient(
@@ -81,12 +88,7 @@ def read_patient(
     volumes = find_volumes([header for header in headers if header.modality in IMAGES])
     if not volumes:
         raise ImageError("no CT or MR image", where=who, remedy="Add the images to the tree.")
-    opened = [
-        open_segmentation(path, where=who)
-        for path in sorted(
-            {h.instance or str(h.path): h.path for h in headers if _is_seg(h)}.values()
-        )
-    ]
+    opened = choose_reader(_open_all(headers, who), rules.reader, where=who)
     drawn = {id(each): _drawn_on(each, volumes) for each in opened}
     drawn_on = next((volume for volume in drawn.values() if volume is not None), None)
     found = assign_phases(volumes, rules.phases, patient_id=patient_id, drawn_on=drawn_on)
@@ -98,18 +100,70 @@ def read_patient(
         images[name] = (read_voxels(volume, where=where), grid)
     if not opened and not rules.masks_elsewhere:
         raise _no_segmentation(headers, who)
-    maps: dict[str, list[LabelMap]] = defaultdict(list)
+    regions: dict[str, LabelMap] = {}
+    remarks: list[str] = []
+    if not rules.masks_elsewhere:
+        regions, remarks = _read_maps(opened, drawn, found, images, rules, who)
+    return PatientVolumes(images, regions, {phase: v.name for phase, v in found.items()}, remarks)
+
+
+def _open_all(headers: list[Header], who: str) -> list[Segmentation]:
+    """Open the segmentations; the same instance lying in two places counts once."""
+    files = {h.instance or str(h.path): h for h in headers if _is_seg(h)}
+    return [
+        open_segmentation(header.path, where=who, folder=header.folder)
+        for header in sorted(files.values(), key=lambda header: header.path)
+    ]
+
+
+def _read_maps(
+    opened: list[Segmentation],
+    drawn: dict[int, Volume | None],
+    found: dict[str, Volume],
+    images: dict[str, tuple[np.ndarray, Grid]],
+    rules: ReadingRules,
+    who: str,
+) -> tuple[dict[str, LabelMap], list[str]]:
+    """Return one label map per phase that was drawn on (or ``all``), and remarks on them."""
+    phases = {id(each): _phase_of(each, drawn[id(each)], found) for each in opened}
+    elsewhere = [each for each in opened if phases[id(each)] == _ELSEWHERE]
+    if len(elsewhere) == len(opened):
+        elsewhere = []  # no phase has a map of its own: these serve all of them
+    maps: dict[str, list[tuple[Segmentation, LabelMap]]] = defaultdict(list)
     for each in opened:
-        drawn_on = drawn[id(each)]
-        phase = next((name for name, volume in found.items() if volume is drawn_on), None)
-        reference = phase or next(iter(found))
+        if each in elsewhere:
+            continue
+        phase = phases[id(each)] if phases[id(each)] in found else "all"
+        reference = phase if phase in found else next(iter(found))
         frame = found[reference].first.frame_of_reference
         check_frame_of_reference(each, frame, where=who)
-        maps[phase or "all"].append(
-            read_label_map(each, rules.segments, images[reference][1], where=who)
-        )
-    regions = {phase: merge_label_maps(some, where=who) for phase, some in maps.items()}
-    return PatientVolumes(images, regions, {phase: v.name for phase, v in found.items()})
+        label_map = read_label_map(each, rules.segments, images[reference][1], where=who)
+        maps[phase].append((each, label_map))
+    regions, remarks = unite_phases(maps, where=who)
+    remarks += [
+        f"{who}: left out the segmentation {listed_name(each)}: drawn on a series that is not "
+        "there, or shows none of the phases wanted"
+        for each in elsewhere
+    ]
+    return regions, remarks
+
+
+def _phase_of(each: Segmentation, drawn_on: Volume | None, found: dict[str, Volume]) -> str:
+    """Return the phase that a segmentation was drawn on, ``elsewhere``, or ``all`` if untold.
+
+    Another reconstruction of the same acquisition shows the same phase.
+    """
+    if drawn_on is None:
+        here = {header.instance for volume in found.values() for header in volume.slices}
+        return _ELSEWHERE if each.sources and not each.sources & here else "all"
+    for phase, volume in found.items():
+        if volume is drawn_on:
+            return phase
+    for phase, volume in found.items():
+        times = (volume.seconds, drawn_on.seconds)
+        if None not in times and abs(float(times[0] or 0) - float(times[1] or 0)) < _SAME_SECONDS:
+            return phase
+    return _ELSEWHERE
 
 
 def choose_study(headers: list[Header], study: Study, patient_id: str) -> list[Header]:

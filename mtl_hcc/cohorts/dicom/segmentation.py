@@ -1,38 +1,40 @@
-"""How a DICOM SEG becomes a label map: which segments count, where they overlap, on which grid."""
+"""How a DICOM SEG becomes a label map: where segments overlap, on which grid."""
 
-import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mtl_hcc.cohorts.dicom.geometry import Grid
+from mtl_hcc.cohorts.dicom.segment_meaning import REGIONS, Segment, read_segments
 from mtl_hcc.errors import ImageError
 from mtl_hcc.patient import Label
 
-SEGMENT_RULES: dict[str, str] = {
-    "ignore": r"vein|aorta|artery|vessel|vascul|thromb",
-    "tumor": r"tumou?r|mass|lesion|hcc|carcinoma|neoplasm|\bgtv\b|necro",
-    "loat": r"loat|lesser oment",
-    "liver": r"liver|hepat",
-}
-"""Region (or ``ignore``) to a regular expression for the segment's label, whatever the case.
-
-The first that matches counts. The label is searched first, then description and property type.
-"""
+_INSIDE = 0.98
+"""A segment of which this share lies in another one is a part of it."""
+_BESIDE = 0.5
+"""Tumors that share at most this much of the smaller one are neighbors."""
 _PRIORITY = (Label.LIVER, Label.LOAT, Label.TUMOR)
 """Where segments overlap the later one wins."""
 
 
 @dataclass(frozen=True)
 class LabelMap:
-    """Labels (depth, height, width) uint8 of :class:`mtl_hcc.patient.Label`, on their grid."""
+    """Labels (depth, height, width) uint8 of :class:`mtl_hcc.patient.Label`, on their grid.
+
+    Attributes:
+        labels: The voxels.
+        grid: Where they lie.
+        segments: The segments of the SEG that they come from, used or not.
+    """
 
     labels: np.ndarray
     grid: Grid
+    segments: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,22 @@ class Segmentation:
         path: The file.
         data: The data set, a ``highdicom.seg.Segmentation``.
         sources: Instances that its frames (else its header) say they were drawn on.
+        folder: Its folder relative to the tree.
     """
 
     path: Path
     data: Any
     sources: frozenset[str]
+    folder: str = ""
 
 
-def open_segmentation(path: Path, *, where: str) -> Segmentation:
+def open_segmentation(path: Path, *, where: str, folder: str = "") -> Segmentation:
     """Open a SEG file.
+
+    Args:
+        path: The file.
+        where: Patient, for messages.
+        folder: Its folder relative to the tree, by which messages call it.
 
     Raises:
         ImageError: The file is damaged or not a segmentation.
@@ -70,7 +79,7 @@ def open_segmentation(path: Path, *, where: str) -> Segmentation:
                 expected="a DICOM SEG object",
                 remedy="Copy it again, or give the mask as NIfTI in the folder named by masks.",
             ) from error
-    return Segmentation(path, data, sources)
+    return Segmentation(path, data, sources, folder)
 
 
 def _sources(data: Any) -> set[str]:
@@ -85,45 +94,6 @@ def _sources(data: Any) -> set[str]:
         for series in data.get("ReferencedSeriesSequence", [])
         for image in series.get("ReferencedInstanceSequence", [])
     }
-
-
-def match_segments(
-    segmentation: Segmentation, rules: Mapping[str, str], *, where: str
-) -> dict[int, Label]:
-    """Return segment number to label, for the segments that count.
-
-    Raises:
-        ImageError: No segment is a liver, tumor or LOAT by the rules.
-    """
-    found: dict[int, Label] = {}
-    names = []
-    for item in segmentation.data.SegmentSequence:
-        label = str(item.get("SegmentLabel", ""))
-        kind = " ".join(
-            str(code.get("CodeMeaning", ""))
-            for code in item.get("SegmentedPropertyTypeCodeSequence", [])
-        )
-        names.append(label)
-        region = None
-        for text in (label, str(item.get("SegmentDescription", "")), kind):
-            region = region or _first_match(text, rules)
-        if region is not None and region != "ignore":
-            found[int(item.SegmentNumber)] = Label[region.upper()]
-    if not found:
-        raise ImageError(
-            f"segmentation {segmentation.path.name} holds no liver, tumor or loat, "
-            f"only {', '.join(names) or 'nothing'}",
-            where=where,
-            remedy="Say what its segments are, e.g. segment_rules: {tumor: 'nodule'}.",
-        )
-    return found
-
-
-def _first_match(text: str, rules: Mapping[str, str]) -> str | None:
-    for region, rule in rules.items():
-        if text and re.search(rule, text, re.IGNORECASE):
-            return region
-    return None
 
 
 def check_frame_of_reference(
@@ -148,12 +118,21 @@ def read_label_map(
     Args:
         segmentation: An opened SEG: binary, fractional (a voxel counts from one half on) or a
             label map; segments may overlap, empty frames may be left out.
-        rules: As :data:`SEGMENT_RULES`.
+        rules: The user's, as in :func:`read_segments`.
         grid: Grid of the image. Where the SEG's voxels coincide with it, the map is returned on
             it, else on the SEG's own grid (positions count, not SliceThickness).
         where: Patient, for messages.
+
+    Returns:
+        The label map; without any region where no segment is one for certain.
+
+    Raises:
+        ImageError: The frames form no volume, or two segments are drawings of the same thing.
     """
-    labels = match_segments(segmentation, rules, where=where)
+    segments = tuple(read_segments(segmentation.data, rules))
+    labels = {s.number: Label[s.meaning.upper()] for s in segments if s.meaning in REGIONS}
+    if not labels:
+        return LabelMap(np.zeros(grid.size[::-1], dtype=np.uint8), grid, segments)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -167,16 +146,58 @@ def read_label_map(
                 expected="parallel, evenly spaced frames",
                 remedy="Export the mask as NIfTI and give its folder as masks.",
             ) from error
-    segments = np.asarray(volume.array) >= 0.5  # (z, y, x, segment)
-    own = np.zeros(segments.shape[:3], dtype=np.uint8)
+    drawn = np.asarray(volume.array) >= 0.5  # (z, y, x, segment)
+    used = [segment for segment in segments if segment.number in labels]
+    _check_one_reading(used, drawn, where=where, name=segmentation.path.name)
+    own = np.zeros(drawn.shape[:3], dtype=np.uint8)
     for label in _PRIORITY:
         for k, segment_label in enumerate(labels.values()):
             if segment_label == label:
-                own[segments[..., k]] = label
+                own[drawn[..., k]] = label
     affine = np.asarray(volume.affine, dtype=float)
     affine[:, :3] = affine[:, 2::-1]  # columns in the order x, y, z
     placed = _place(own, affine, grid)
-    return placed if placed is not None else LabelMap(own, _own_grid(own, affine))
+    return replace(placed or LabelMap(own, _own_grid(own, affine)), segments=segments)
+
+
+def _check_one_reading(
+    segments: list[Segment], drawn: np.ndarray, *, where: str, name: str
+) -> None:
+    """Refuse two segments that outline the same liver, or the same tumor, differently.
+
+    One inside the other is fine (liver and liver without tumor, tumor and its necrosis), and
+    tumors side by side are several lesions.
+    """
+    boxes = [_box(drawn[..., k]) for k in range(len(segments))]
+    sizes = [np.count_nonzero(drawn[..., k]) for k in range(len(segments))]
+    for (i, one), (k, other) in combinations(enumerate(segments), 2):
+        if one.meaning != other.meaning or one.meaning == "loat" or not sizes[i] * sizes[k]:
+            continue
+        # Only where both are: of many lesions most pairs lie apart.
+        common = tuple(
+            slice(max(a.start, b.start), max(0, min(a.stop, b.stop)))
+            for a, b in zip(boxes[i], boxes[k], strict=True)
+        )
+        both = drawn[..., i][common] & drawn[..., k][common]
+        shared = float(np.count_nonzero(both) / min(sizes[i], sizes[k]))
+        if shared >= _INSIDE or (one.meaning == "tumor" and shared <= _BESIDE):
+            continue
+        raise ImageError(
+            f"segmentation {name} holds two drawings of the {one.meaning}: {one.name} and "
+            f"{other.name} ({shared:.0%} of the smaller one in common)",
+            where=where,
+            expected="one drawing of each region",
+            remedy="Say which one counts, e.g. segment_rules: {ignore: 'reader 2'}.",
+        )
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...]:
+    """Return the bounding box of a mask; an empty one for an empty mask."""
+    spans = []
+    for axis in range(mask.ndim):
+        seen = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        spans.append(slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0))
+    return tuple(spans)
 
 
 def _place(labels: np.ndarray, affine: np.ndarray, grid: Grid) -> LabelMap | None:
@@ -208,27 +229,3 @@ def _own_grid(labels: np.ndarray, affine: np.ndarray) -> Grid:
         origin=(float(affine[0, 3]), float(affine[1, 3]), float(affine[2, 3])),
         direction=affine[:3, :3] / spacing,
     )
-
-
-def merge_label_maps(maps: list[LabelMap], *, where: str) -> LabelMap:
-    """Join label maps of several SEG files of one phase, each holding some segments.
-
-    Raises:
-        ImageError: They lie on different grids.
-    """
-    merged = maps[0].labels.copy()
-    for other in maps[1:]:
-        same = other.labels.shape == merged.shape and np.allclose(
-            other.grid.affine, maps[0].grid.affine, atol=1e-3
-        )
-        if not same:
-            raise ImageError(
-                "its segmentations lie on different grids",
-                where=where,
-                expected="segments of one phase on the same slices",
-                remedy="Join them into one SEG, or give one NIfTI mask in the masks folder.",
-            )
-    for label in _PRIORITY:
-        for each in maps:
-            merged[each.labels == label] = label
-    return LabelMap(merged, maps[0].grid)

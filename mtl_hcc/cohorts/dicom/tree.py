@@ -1,17 +1,18 @@
 """A cohort of DICOM files in any folders: series become phases, SEG objects become label maps."""
 
-import shutil
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from mtl_hcc.cohorts.dicom.own_files import check_table, write_table
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.cohorts.patient_table import BadLabels
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.errors import CohortError, ConfigError
-from mtl_hcc.patient import CT_PHASES, Cohort
+from mtl_hcc.patient import CT_PHASES, KEPT, Cohort
 
 if TYPE_CHECKING:
     from mtl_hcc.cohorts.dicom.patient import ReadingRules
@@ -21,7 +22,8 @@ class DicomTree(CohortSource):
     """Converts a tree of DICOM files to the contract's NIfTI folder, then reads that.
 
     Names and depth of the folders do not matter. A second call converts only patients whose files
-    or rules changed. Names and dates of patients are neither written nor logged; the output holds
+    or rules changed; what another hand put into the output, or changed there, is never replaced or
+    removed. Names and dates of patients are neither written nor logged; the output holds
     the patient_id, image files, and a record of what each was made from. A patient that cannot be
     read is put in quarantine with the reason; RT structure sets and enhanced multi-frame images
     are out of scope and refused with what to do instead.
@@ -45,7 +47,9 @@ class DicomTree(CohortSource):
         several: When several volumes show one phase and the segmentation was drawn on none.
         study: Which study counts when a patient has several.
         segment_rules: ``liver``, ``tumor``, ``loat`` or ``ignore`` to a regular expression for
-            the segments' labels; replaces that rule.
+            the segments' labels, descriptions or coded types; overrules what these say.
+        reader: Whose segmentations count when several readers drew: a regular expression for a
+            segmentation as listed in messages (series, descriptions, file).
         masks: Folder with ``<patient_id>/regions.nii.gz`` instead of SEG objects.
         smallest_volume: Volumes with fewer slices are passed over.
         largest_gap: Slices may leave this fraction of their thickness unseen between them.
@@ -75,6 +79,7 @@ class DicomTree(CohortSource):
         several: Literal["quarantine", "thinnest", "thickest"] = "quarantine",
         study: Literal["only", "earliest", "segmented"] = "only",
         segment_rules: dict[str, str] | None = None,
+        reader: str | None = None,
         masks: str | None = None,
         smallest_volume: int = 3,
         largest_gap: float = 0.5,
@@ -95,6 +100,7 @@ class DicomTree(CohortSource):
         self.several = several
         self.study: Literal["only", "earliest", "segmented"] = study
         self.segment_rules = dict(segment_rules or {})
+        self.reader = reader
         self.masks = masks
         self.smallest_volume = smallest_volume
         self.largest_gap = largest_gap
@@ -111,10 +117,10 @@ class DicomTree(CohortSource):
                 where=str(root),
                 remedy="Put it into the tree, or set table to its path.",
             )
+        output, content = self.output_of(root), table.read_bytes()
+        check_table(output, content, origin=table)
         output, reasons = self.convert(root)
-        partial = output / ".patients.csv.partial"
-        shutil.copyfile(table, partial)
-        partial.replace(output / "patients.csv")
+        write_table(output, content)
         folder = NiftiFolder(
             columns=self.columns,
             missing_values=self.missing_values,
@@ -123,11 +129,16 @@ class DicomTree(CohortSource):
         )
         return with_reasons(folder.read(output), reasons)
 
+    def output_of(self, root: Path) -> Path:
+        """Return the NIfTI folder of the tree at ``root``."""
+        return Path(self.output) if self.output else root.with_name(f"{root.name}_nifti")
+
     def convert(self, root: Path) -> tuple[Path, list[tuple[str, str]]]:
         """Convert the images only.
 
         Returns:
-            The NIfTI folder, and ``(patient_id, reason)`` of those that could not be converted.
+            The NIfTI folder, and ``(patient_id, reason)`` of those that could not be converted, or
+            ``(patient_id, "kept: ...")`` with a remark.
 
         Raises:
             CohortError: There is no DICOM image, or no patient could be converted.
@@ -137,7 +148,7 @@ class DicomTree(CohortSource):
         from mtl_hcc.cohorts.dicom.scan import scan_tree
 
         rules = self._rules()
-        output = Path(self.output) if self.output else root.with_name(f"{root.name}_nifti")
+        output = self.output_of(root)
         scan = scan_tree(root, workers=self.workers, progress=self.progress)
         reasons = convert_tree(
             scan,
@@ -148,7 +159,9 @@ class DicomTree(CohortSource):
             workers=self.workers,
             progress=self.progress,
         )
-        if not any(path.is_dir() for path in (output / "images").iterdir()):
+        refused = {name for name, reason in reasons if not reason.startswith(KEPT)}
+        folders = {path.name for path in (output / "images").iterdir() if path.is_dir()}
+        if not folders - refused:
             raise CohortError(
                 f"no patient could be converted; the first reason: {reasons[0][1]}",
                 where=str(root),
@@ -159,13 +172,13 @@ class DicomTree(CohortSource):
     def _rules(self) -> "ReadingRules":
         from mtl_hcc.cohorts.dicom.patient import ReadingRules
         from mtl_hcc.cohorts.dicom.phases import PHASE_RULES, PHASE_SECONDS, PhaseRules
-        from mtl_hcc.cohorts.dicom.segmentation import SEGMENT_RULES
+        from mtl_hcc.cohorts.dicom.segment_meaning import RULES
 
         for setting, keys, allowed in (
             ("phase_rules", self.phase_rules, (*self.phases, "ignore")),
             ("phase_seconds", self.phase_seconds, self.phases),
             ("series_phases", self.series_phases.values(), (*self.phases, "ignore")),
-            ("segment_rules", self.segment_rules, tuple(SEGMENT_RULES)),
+            ("segment_rules", self.segment_rules, RULES),
             ("segmented_phase", filter(None, [self.segmented_phase]), self.phases),
         ):
             for key in keys:
@@ -173,6 +186,12 @@ class DicomTree(CohortSource):
                     raise ConfigError(
                         f"{setting} names {key!r}", expected=f"one of {', '.join(allowed)}"
                     )
+        for setting, rules in (
+            ("phase_rules", self.phase_rules.values()),
+            ("segment_rules", self.segment_rules.values()),
+            ("reader", filter(None, [self.reader])),
+        ):
+            _check_expressions(setting, rules)
         descriptions = {**PHASE_RULES, **self.phase_rules}
         seconds = {**PHASE_SECONDS, **self.phase_seconds}
         return ReadingRules(
@@ -187,22 +206,50 @@ class DicomTree(CohortSource):
                 segmented=self.segmented_phase,
                 several=self.several,
             ),
-            segments={**SEGMENT_RULES, **self.segment_rules},
+            segments=self.segment_rules,
+            reader=self.reader,
             study=self.study,
             largest_gap=self.largest_gap,
-            masks_elsewhere=self.masks is not None,
         )
 
 
+def _check_expressions(setting: str, rules: Iterable[str]) -> None:
+    for rule in rules:
+        try:
+            re.compile(rule)
+        except re.error as error:
+            raise ConfigError(
+                f"{setting}: {rule!r} is no regular expression ({error})",
+                remedy="Put a backslash before characters such as ( ) [ ] + * ? that mean "
+                "themselves.",
+            ) from error
+
+
 def with_reasons(cohort: Cohort, reasons: list[tuple[str, str]]) -> Cohort:
-    """Put the reasons of the conversion in place of *no folder images/...*."""
-    told = {name for name, _ in reasons}
-    kept = cohort.quarantine[
-        ~(cohort.quarantine["patient_id"].isin(told) & (cohort.quarantine["step"] == "images"))
-    ]
+    """Put the reasons of the conversion in place of *no folder images/...*.
+
+    A patient who was not converted is left out, whatever another hand put into the folder.
+
+    Args:
+        cohort: The NIfTI folder as it was read.
+        reasons: As from :meth:`DicomTree.convert`.
+
+    Raises:
+        CohortError: Nobody is left.
+    """
+    refused = {name for name, reason in reasons if not reason.startswith(KEPT)}
+    patients = {name: each for name, each in cohort.patients.items() if name not in refused}
+    if not patients:
+        raise CohortError(
+            f"no patient of the table can be used; the first reason: {reasons[0][1]}",
+            where=str(cohort.root),
+            remedy="The other patients' reasons are often the same.",
+        )
+    of_folders = cohort.quarantine["step"] == "images"
+    kept = cohort.quarantine[~(cohort.quarantine["patient_id"].isin(refused) & of_folders)]
     rows = pd.DataFrame(
         [(name, "dicom", reason) for name, reason in reasons],
         columns=["patient_id", "step", "reason"],
     )
     quarantine = pd.concat([kept, rows], ignore_index=True)
-    return Cohort(cohort.root, cohort.table, cohort.patients, quarantine)
+    return Cohort(cohort.root, cohort.table.loc[list(patients)], patients, quarantine)

@@ -11,8 +11,10 @@ import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
+from mtl_hcc.cohorts.dicom.geometry import Grid, volume_grid
 from mtl_hcc.cohorts.dicom.header import Header
-from mtl_hcc.cohorts.dicom.volumes import Volume
+from mtl_hcc.cohorts.dicom.scan import scan_tree
+from mtl_hcc.cohorts.dicom.volumes import Volume, find_volumes
 from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
 from mtl_hcc.patient import CT_PHASES
 
@@ -115,6 +117,20 @@ def dicom_cohort_once(nifti_cohort: Path, tmp_path_factory: pytest.TempPathFacto
 def dicom_cohort(dicom_cohort_once: Path, tmp_path: Path) -> Path:
     """The same cohort as DICOM, for a test to spoil."""
     return Path(shutil.copytree(dicom_cohort_once, tmp_path / "tree"))
+
+
+@pytest.fixture
+def slices(dicom_cohort: Path) -> list[pydicom.Dataset]:
+    """The arterial slices of one patient."""
+    files = sorted((dicom_cohort / "P1" / "series_2").glob("*.dcm"))
+    return [pydicom.dcmread(path) for path in files]
+
+
+@pytest.fixture
+def grid(dicom_cohort: Path) -> Grid:
+    """The grid of these slices."""
+    scan = scan_tree(dicom_cohort / "P1" / "series_2", progress=False)
+    return volume_grid(find_volumes(scan.headers)[0], where="P1")
 
 
 @pytest.fixture

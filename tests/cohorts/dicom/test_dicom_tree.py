@@ -236,7 +236,7 @@ def test_the_record_holds_no_names_or_dates(dicom_cohort):
     record = dicom_cohort.with_name("tree_nifti") / "conversion" / "P1.json"
     content = json.loads(record.read_text())
     assert content["volumes"] == {"arterial": "2", "portal_venous": "3", "delayed": "4"}
-    assert set(content) == {"fingerprint", "volumes"}
+    assert set(content) == {"fingerprint", "volumes", "remarks", "files"}
 
 
 @pytest.mark.parametrize(
@@ -286,3 +286,147 @@ def test_slices_are_written_with_their_true_compression(nifti_cohort, tmp_path):
     assert data.file_meta.TransferSyntaxUID == pydicom.uid.JPEG2000Lossless
     with pytest.raises(CohortError, match="not empty"):
         write_dicom_cohort(nifti_cohort, tree, progress=False)
+
+
+@pytest.fixture
+def converted(dicom_cohort):
+    """The tree and its NIfTI folder after a first conversion."""
+    read(dicom_cohort)
+    return dicom_cohort, dicom_cohort.with_name("tree_nifti")
+
+
+def other_rules():
+    """Settings that make every patient be converted again."""
+    return {"phase_rules": {"delayed": "delayed"}}
+
+
+def test_a_mask_drawn_into_a_folder_of_a_patient_without_one_stays(dicom_cohort, nifti_cohort):
+    for folder in dicom_cohort.glob("P1/series_30*"):
+        shutil.rmtree(folder)
+    by_hand = dicom_cohort.with_name("tree_nifti") / "images" / "P1" / "regions.nii.gz"
+    by_hand.parent.mkdir(parents=True)
+    shutil.copy(nifti_cohort / "images" / "P1" / "arterial_regions.nii.gz", by_hand)
+    content = by_hand.read_bytes()
+    for _ in range(2):
+        cohort = read(dicom_cohort)
+        assert by_hand.read_bytes() == content
+        assert list(cohort.patients) == ["P2"]
+        text = reason(cohort)
+        assert (
+            "patient P1, images/P1: holds regions.nii.gz that the conversion did not write; "
+            "nothing there is replaced or used. Move hand-drawn masks to "
+            "<folder>/P1/regions.nii.gz" in text
+        )
+        assert "data.source.masks" in text
+
+
+def test_a_mask_drawn_beside_the_converted_ones_is_refused_and_stays(converted):
+    tree, output = converted
+    by_hand = output / "images" / "P1" / "regions.nii.gz"
+    shutil.copy(output / "images" / "P2" / "arterial_regions.nii.gz", by_hand)
+    before = {path: path.read_bytes() for path in by_hand.parent.iterdir()}
+    for settings in ({}, other_rules()):
+        cohort = read(tree, **settings)
+        assert "holds regions.nii.gz that the conversion did not write" in reason(cohort)
+        assert list(cohort.patients) == ["P2"]
+        assert {path: path.read_bytes() for path in by_hand.parent.iterdir()} == before
+    (tree.parent / "masks" / "P1").mkdir(parents=True)
+    by_hand.rename(tree.parent / "masks" / "P1" / "regions.nii.gz")
+    cohort = read(tree, masks=str(tree.parent / "masks"))
+    assert {path.name for path in cohort.patients["P1"].regions.values()} == {"regions.nii.gz"}
+
+
+def test_a_converted_mask_that_was_corrected_by_hand_is_used_and_never_replaced(converted):
+    tree, output = converted
+    corrected = output / "images" / "P1" / "arterial_regions.nii.gz"
+    shutil.copy(output / "images" / "P2" / "delayed_regions.nii.gz", corrected)
+    content = corrected.read_bytes()
+    cohort = read(tree)
+    assert list(cohort.patients) == ["P1", "P2"]
+    assert reason(cohort) == (
+        "kept: patient P1, images/P1: arterial_regions.nii.gz changed by hand since the "
+        "conversion; used as it is"
+    )
+    cohort = read(tree, **other_rules())
+    assert "arterial_regions.nii.gz changed by hand, while the input changed too" in reason(cohort)
+    assert list(cohort.patients) == ["P2"]
+    shutil.rmtree(tree / "P1")
+    cohort = read(tree)
+    assert "no DICOM files any more, but arterial_regions.nii.gz of another hand" in reason(cohort)
+    assert list(cohort.patients) == ["P2"]
+    assert corrected.read_bytes() == content
+
+
+def test_files_copied_with_another_time_are_still_known(converted):
+    tree, output = converted
+    for path in (output / "images").rglob("*.nii.gz"):
+        path.touch()
+    assert read(tree, **other_rules()).quarantine.empty
+
+
+def test_notes_stay_beside_the_images(converted):
+    tree, output = converted
+    notes = output / "images" / "P1" / "notes.txt"
+    notes.write_text("seen by A")
+    assert read(tree).quarantine.empty
+    assert "holds notes.txt that the conversion did not write" in reason(
+        read(tree, **other_rules())
+    )
+    assert notes.read_text() == "seen by A"
+
+
+def test_a_patient_put_into_the_output_by_hand_is_used_and_named(converted):
+    tree, output = converted
+    shutil.copytree(output / "images" / "P1", output / "images" / "P7")
+    table = pd.read_csv(tree / "patients.csv")
+    more = pd.DataFrame([{"patient_id": "P7", "center": "A", "os_days": 5, "os_event": 1}])
+    pd.concat([table, more]).to_csv(tree / "patients.csv", index=False)
+    cohort = read(tree)
+    assert list(cohort.patients) == ["P1", "P2", "P7"]
+    assert reason(cohort, "P7").startswith("kept: patient P7, images/P7: was not converted")
+
+
+def test_a_table_that_another_hand_wrote_is_not_overwritten(dicom_cohort):
+    table = dicom_cohort.with_name("tree_nifti") / "patients.csv"
+    table.parent.mkdir()
+    table.write_text("patient_id,mvi\nP1,1\n")
+    with pytest.raises(CohortError, match="written or edited by another hand") as error:
+        read(dicom_cohort)
+    assert str(table) in str(error.value)
+    assert f"Make the change in {dicom_cohort / 'patients.csv'}" in str(error.value)
+    assert "data.source.output" in str(error.value)
+    assert table.read_text() == "patient_id,mvi\nP1,1\n"
+    assert not (table.parent / "images").exists(), "told before hours of conversion"
+
+
+def test_a_table_edited_since_is_not_overwritten_and_an_untouched_one_is_renewed(converted):
+    tree, output = converted
+    source = tree / "patients.csv"
+    for days in (11, 12):
+        pd.read_csv(source).assign(os_days=days).to_csv(source, index=False)
+        assert read(tree).table["os_days"].tolist() == [days, days]
+    edited = (output / "patients.csv").read_text() + "P3,A,5,1\n"
+    (output / "patients.csv").write_text(edited)
+    with pytest.raises(CohortError, match="edited by another hand"):
+        read(tree)
+    assert (output / "patients.csv").read_text() == edited
+
+
+@pytest.mark.parametrize("step", ["write_record", "_remove"])
+def test_a_kill_between_two_steps_leaves_nothing_that_seems_anothers(
+    dicom_cohort, monkeypatch, step
+):
+    read(dicom_cohort)
+    done = getattr(convert, step)
+
+    def killed(*arguments):
+        done(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(convert, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            read(dicom_cohort, **other_rules())
+    cohort = read(dicom_cohort, **other_rules())
+    assert list(cohort.patients) == ["P1", "P2"]
+    assert cohort.quarantine.empty
