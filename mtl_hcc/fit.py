@@ -16,6 +16,7 @@ from mtl_hcc.data.split_file import read_splits
 from mtl_hcc.entry_point import report_errors
 from mtl_hcc.metrics.results_table import print_results
 from mtl_hcc.results import evaluate_run, show_in_wandb
+from mtl_hcc.resume import checkpoint_to_resume
 from mtl_hcc.run_claim import CONFIG, claimed, keep_earlier_run
 from mtl_hcc.settings import check_settings, wandb_mode
 from mtl_hcc.trainer_settings import check_trainer
@@ -58,33 +59,46 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
     check_settings(config)
     check_trainer(config.trainer)
     if _is_first_rank():
-        # Everything that can be wrong is looked at first; an earlier run is moved last.
-        data = instantiate(parser, config).data
-        data.prepare_data()
-        data.setup("fit")
-        data.train_dataloader()
-        if config.ckpt_path is None:
-            keep_earlier_run(run)
-        write_bytes(run / CONFIG, config_text(plain_config(parser, config)).encode())
-    numbers = sorted(read_splits(Path(config.data.store) / "splits.csv")["fold"].unique())
-    folds = len(numbers)
+        _begin(parser, config, run)
+    folders = _fold_folders(config, run)
     finished: list[TrainedFold] = []
-    for number in map(int, numbers):
-        folder = run / f"fold_{number}" if folds > 1 else run
+    for number, folder in folders.items():
         fold = train_fold(parser, config, folder, fold=number)
         if fold is not None:
             finished.append(fold)
-        if folds > 1 and fold is not None:
+        if len(folders) > 1 and fold is not None:
             close(fold.wandb)
     if not finished:
         return None
     result = evaluate_run(config, finished, run)
     plain = plain_config(parser, config)
-    wandb = finished[0].wandb if folds == 1 else wandb_logger(config, run, plain, part="results")
+    alone = len(folders) == 1
+    wandb = finished[0].wandb if alone else wandb_logger(config, run, plain, part="results")
     show_in_wandb(wandb, result)
     print_results(result.table)
-    _say_what_is_where(run, model=run if folds == 1 else folder)
+    _say_what_is_where(run, model=folder)
     return result.metrics
+
+
+def _begin(parser: ArgumentParser, config: Namespace, run: Path) -> None:
+    """Look at everything that can be wrong; then move an earlier run aside, and begin this one."""
+    parts = instantiate(parser, config)
+    parts.data.prepare_data()
+    parts.data.setup("fit")
+    parts.data.train_dataloader()
+    if config.ckpt_path is None:
+        keep_earlier_run(run)
+    else:
+        weights, epochs = parts.model.state_dict(), config.trainer.max_epochs
+        for folder in _fold_folders(config, run).values():
+            checkpoint_to_resume(config.ckpt_path, folder, weights, max_epochs=epochs)
+    write_bytes(run / CONFIG, config_text(plain_config(parser, config)).encode())
+
+
+def _fold_folders(config: Namespace, run: Path) -> dict[int, Path]:
+    """Return the folder of each fold: that of the run where there is one fold."""
+    folds = sorted(read_splits(Path(config.data.store) / "splits.csv")["fold"].unique())
+    return {int(fold): run / f"fold_{fold}" if len(folds) > 1 else run for fold in folds}
 
 
 def _is_first_rank() -> bool:

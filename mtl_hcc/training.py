@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytorch_lightning as lightning
@@ -13,7 +14,7 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, RichProgressBar
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 from rich.progress import track
 
@@ -74,7 +75,6 @@ def train_fold(
     )
     history = HistoryLogger(folder / "history.csv", resumed.rows if resumed else ())
     wandb = wandb_logger(config, folder, module.config, part=folder.name)
-    settings = dict(config.trainer)
     callbacks: list[Callback] = [
         EpochTime(),
         HistoryInCheckpoint(history),
@@ -82,22 +82,7 @@ def train_fold(
         BestEpoch(checkpoints, own=resumed is not None and resumed.own),
         LastEpoch(checkpoints),
     ]
-    if settings.get("enable_progress_bar") is not False:
-        callbacks.append(RichProgressBar())
-    given = settings.pop("plugins", None) or []
-    plugins = given if isinstance(given, list) else [given]
-    try:
-        trainer = lightning.Trainer(
-            **settings,
-            logger=[history, *wandb],
-            callbacks=callbacks,
-            plugins=[WholeCheckpoints(), *plugins],
-            default_root_dir=folder,
-            use_distributed_sampler=False,  # the data module deals patients to ranks
-        )
-    except (MisconfigurationException, ValueError, TypeError) as error:
-        found = str(error).rstrip("!.")
-        raise ConfigError(found, where="trainer", remedy="Correct the setting.") from error
+    trainer = _trainer(dict(config.trainer), folder, [history, *wandb], callbacks)
     # Of a fold that had ended this only restores the state, unless the settings let it go on.
     try:
         path = str(resumed.path) if resumed else None
@@ -124,6 +109,28 @@ def train_fold(
     for logger in wandb:
         log_model(logger, folder / "model")
     return TrainedFold(module, datamodule, predictions, history.table(), wandb)
+
+
+def _trainer(
+    settings: dict[str, Any], folder: Path, loggers: list[Logger], callbacks: list[Callback]
+) -> lightning.Trainer:
+    """Return Lightning's trainer, with the plug-in that writes whole checkpoints."""
+    if settings.get("enable_progress_bar") is not False:
+        callbacks = [*callbacks, RichProgressBar()]
+    given = settings.pop("plugins", None) or []
+    plugins = given if isinstance(given, list) else [given]
+    try:
+        return lightning.Trainer(
+            **settings,
+            logger=loggers,
+            callbacks=callbacks,
+            plugins=[WholeCheckpoints(), *plugins],
+            default_root_dir=folder,
+            use_distributed_sampler=False,  # the data module deals patients to ranks
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        found = str(error).rstrip("!.")
+        raise ConfigError(found, where="trainer", remedy="Correct the setting.") from error
 
 
 def predict_fold(

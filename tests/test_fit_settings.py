@@ -107,6 +107,16 @@ def test_a_mistake_leaves_the_finished_run_where_it_is(finished: Path, flags: li
     assert not (finished / "run_1").exists()
 
 
+@pytest.mark.parametrize(
+    "flags", [["--model.fusion.widths", "[4]", "--ckpt_path", "last"], ["--ckpt_path", "absent"]]
+)
+def test_a_run_that_cannot_go_on_keeps_its_config(finished: Path, flags: list[str]):
+    before = files(finished / "run")
+    done = fitted(finished, *flags)
+    assert done.code == 2
+    assert files(finished / "run") == before
+
+
 HOLDER = """
 import sys
 from pathlib import Path
