@@ -81,7 +81,20 @@ def read_config(parser: ArgumentParser, arguments: Sequence[str] | None = None) 
         config: Namespace = parser.parse_args(given)
     except ArgumentError as error:
         raise _explain(parser, str(error), where=_config_files(given)) from error
+    _check_empty(parser, config)
     return config
+
+
+def _check_empty(parser: ArgumentParser, config: Namespace) -> None:
+    """Raise for a setting that is empty (null): the parser lets it pass where a value is needed."""
+    for name, default in parser.get_defaults().items():
+        if default is not None and name in config and config[name] is None:
+            raise ConfigError(
+                f"{name} is empty",
+                where="config",
+                expected=f"a value, e.g. its default: {default}",
+                remedy="Give one, or leave the setting out.",
+            )
 
 
 def _config_files(arguments: Sequence[str]) -> str:
@@ -132,6 +145,13 @@ def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
     except (ValueError, RuntimeError, ArithmeticError) as error:
         found = _plain_reason(str(error))
         raise ConfigError(found, where="config", remedy="Correct the settings.") from error
+    except TypeError as error:
+        raise ConfigError(
+            f"a part cannot be made of its settings ({error})",
+            where="config",
+            expected="a value for every setting that is named",
+            remedy="Look for one that is empty (null), and give it or leave it out.",
+        ) from error
     _check_parts(parts.model, parts.data)
     return parts
 

@@ -44,12 +44,12 @@ def build_model(
         CheckpointError: The weights do not fit the config.
     """
     try:
-        with torch.device("meta"), _bounded():
+        with torch.device("meta"), _bounded(where):
             shape_only = _instantiate(values, {}, trusted=trusted).model
         check_fits(shape_only.network.state_dict(), weights, where=where)
         check_finite(weights, where=where)
         module: MultiTaskModule = _instantiate(values, {}, trusted=trusted).model
-    except (RuntimeError, TypeError, ArithmeticError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
         raise CheckpointError(
             f"its config describes no network that can be built ({error})",
             where=where,
@@ -191,7 +191,7 @@ def only_imports_of(*packages: str) -> Iterator[None]:
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
+def _bounded(where: str) -> Iterator[None]:
     """Stop a model that would never be finished, e.g. one of a billion layers."""
     made = 0
 
@@ -199,7 +199,12 @@ def _bounded() -> Iterator[None]:
         nonlocal made
         made += 1
         if made > _MOST_WEIGHTS:
-            raise RuntimeError(f"more than {_MOST_WEIGHTS} weight tensors")
+            raise CheckpointError(
+                f"its config describes no network that can be built (more than {_MOST_WEIGHTS} "
+                "weight tensors)",
+                where=where,
+                remedy="Copy the model folder again, or ask for the original.",
+            )
 
     hook = register_module_parameter_registration_hook(count)
     try:

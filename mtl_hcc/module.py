@@ -31,6 +31,9 @@ from mtl_hcc.nn import (
 from mtl_hcc.optimizer import adamw, resume_settings
 from mtl_hcc.schedule import schedule_factor
 
+_LARGEST_NUMBER = 1e30
+"""Of a setting: the optimizer squares some of them."""
+
 
 @dataclass
 class Step:
@@ -91,7 +94,7 @@ class MultiTaskModule(lightning.LightningModule):
             ("weight_decay", weight_decay),
             ("warmup_epochs", warmup_epochs),
         ):
-            if not (value >= 0 and math.isfinite(value)):
+            if not 0 <= value <= _LARGEST_NUMBER:
                 raise ValueError(f"model.{name} is {value:g}; expected 0 or more")
         self.network = build_network(
             heads, fusion, stem, backbone, aggregator, clinical, covariates or []

@@ -10,6 +10,7 @@ from mtl_hcc.errors import ConfigError
 
 _LARGEST_SEED = 2**32 - 1
 """NumPy's."""
+_MOST_RESAMPLES = 100_000
 _TAKEN = ("network", "oracle")
 """Names of models in the tables of every run."""
 
@@ -85,7 +86,10 @@ def check_settings(config: Any) -> None:
         "data.fold": (config.data.fold != 0, "0: each fold of data.split is trained in turn"),
         "seed": (not 0 <= config.seed <= _LARGEST_SEED, f"0 to {_LARGEST_SEED}"),
         "patience": (config.patience < 1, "1 epoch or more"),
-        "bootstraps": (config.bootstraps < 0, "0 (no intervals) or more; papers use 1000"),
+        "bootstraps": (
+            not 0 <= config.bootstraps <= _MOST_RESAMPLES,
+            f"0 (no intervals) or more, up to {_MOST_RESAMPLES}; papers use 1000",
+        ),
         "baselines": (bool(taken), f"other names than {' and '.join(_TAKEN)}"),
     }
     for name, (is_wrong, expected) in wrong.items():

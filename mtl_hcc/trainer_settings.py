@@ -58,6 +58,13 @@ def check_trainer(settings: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: naming the setting, what is expected, and why.
     """
+    if not hasattr(settings, "items"):
+        raise ConfigError(
+            f"trainer is {settings}",
+            where="trainer",
+            expected="settings below it, e.g. max_epochs",
+            remedy="Correct the config.",
+        )
     for name, (right, expected, remedy) in _RULES.items():
         if name in settings and not right(settings[name]):
             raise ConfigError(

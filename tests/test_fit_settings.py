@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from fuzz_configs import fuzz
 from tiny_runs import Finished, call
 from tiny_training import tiny_config
 
@@ -43,6 +44,8 @@ REFUSED = [
     ("trainer.accumulate_grad_batches", "0", "Expected 1 or more"),
     ("trainer.gradient_clip_val", "-1", "Expected 0 or more"),
     ("model.learning_rate", "-1", "model.learning_rate is -1"),
+    ("model.learning_rate", "1e38", "model.learning_rate is 1e+38"),
+    ("model.learning_rate", "null", "model.learning_rate is empty"),
     ("model.weight_decay", "-1", "model.weight_decay is -1"),
     ("model.warmup_epochs", "-1", "model.warmup_epochs is -1"),
     ("model.fusion.widths", "[-3]", "fusion.widths is [-3]"),
@@ -190,3 +193,9 @@ def test_ctrl_c_while_the_cohort_is_read_is_no_traceback(
     done = fitted(tmp_path)
     assert done.code == 130
     assert done.err == "Stopped. What was finished is kept; give the command again.\n"
+
+
+def test_damaged_configs_train_or_are_refused_with_a_message(tmp_path: Path):
+    tried = list(fuzz(range(25), tmp_path))
+    assert [one for one in tried if one.fault] == []
+    assert {one.code for one in tried} == {0, 2}, "both ends are tried"
