@@ -11,6 +11,7 @@ from mtl_hcc.imaging.intensity import clip_range, to_unit
 from mtl_hcc.imaging.margin import margin_zone
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.read_image import foreground_points
+from mtl_hcc.imaging.registration_quality import agreement_of_phases
 from mtl_hcc.imaging.resample import sample_image, sample_mask
 from mtl_hcc.imaging.scan import Scan, read_scans
 from mtl_hcc.imaging.store import PreparedPatient
@@ -42,8 +43,8 @@ def prepare_patient(patient: Patient, preparation: Preparation) -> PreparedPatie
         regions[index], present[index] = mapped[key], True
         images[index], remarks = _scaled_image(scan, grid, regions[index], preparation)
         measured |= remarks
-    own = [regions[preparation.phases.index(s.place.phase)] for s in scans if s.own_map]
-    measured["liver_overlap"] = quality.lowest_liver_overlap(own)
+    bits = [regions[preparation.phases.index(scan.place.phase)] for scan in scans]
+    measured |= agreement_of_phases(scans, bits)
     measured |= _remarks(scans, preparation)
     return PreparedPatient(
         patient_id=patient.patient_id,
@@ -172,6 +173,7 @@ def _remarks(scans: list[Scan], preparation: Preparation) -> dict[str, float | s
     return {
         "missing_phases": listed([p for p in preparation.phases if p not in found]),
         "map_borrowed": listed([s.place.phase for s in scans if not s.own_map]),
-        "mask_resampled": listed([s.place.phase for s in scans if s.resampled]),
-        "registered": listed([s.place.phase for s in scans if s.registered]),
+        "mask_resampled": listed(
+            [s.place.phase for s in scans if s.resampled and (s.own_map or not s.registered)]
+        ),
     }

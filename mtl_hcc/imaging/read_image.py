@@ -126,6 +126,19 @@ def share_inside(image: sitk.Image, points: NDArray[np.float64]) -> float:
     return float(inside.all(axis=1).mean())
 
 
+def values_at(
+    image: sitk.Image, mask: NDArray[np.bool_], points: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return whether each physical point lies in a voxel of ``mask``, which is on ``image``."""
+    matrix = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    index = np.rint((points - np.array(image.GetOrigin())) @ np.linalg.inv(matrix).T).astype(int)
+    inside = ((index >= 0) & (index < np.array(image.GetSize()))).all(axis=1)
+    found = np.zeros(len(points), dtype=np.bool_)
+    x, y, z = index[inside].T
+    found[inside] = mask[z, y, x]
+    return found
+
+
 def check_same_space(place: Place, image: sitk.Image, regions: sitk.Image) -> None:
     """Refuse a label map of which less than half lies inside the image.
 

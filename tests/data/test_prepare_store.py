@@ -15,7 +15,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from mtl_hcc.data.prepare_store import prepare_store
-from mtl_hcc.data.quality_report import print_report, warnings
+from mtl_hcc.data.quality_report import print_report, registrations, warnings
 from mtl_hcc.errors import CohortError, StoreError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.patient import Cohort, Patient
@@ -261,4 +261,23 @@ def test_the_report_counts_and_warns(cohort, tmp_path, capsys):
     assert warnings(manifest) == [
         "A: the livers of two phases overlap by a Dice of only 0.50",
         "B: 25% of the tumor lies outside the field of view",
+    ]
+
+
+def test_the_report_says_how_far_registered_livers_moved():
+    manifest = pd.DataFrame(
+        {
+            "patient_id": ["A", "B", "C"],
+            "arterial_shift_mm": [3.0, 12.4, np.nan],
+            "arterial_similarity_before": [0.2, 0.1, np.nan],
+            "arterial_similarity_after": [0.6, 0.5, np.nan],
+            "registration_refused": ["", "", "arterial (no place was found)"],
+        }
+    )
+    assert registrations(manifest) == [
+        "registered the arterial phase of 2 patients: the liver moved by 7.7 mm (median), at most "
+        "12.4 mm (B); mutual information 0.15 before, 0.55 after"
+    ]
+    assert warnings(manifest) == [
+        "C: not registered, left where the scanner put it: arterial (no place was found)"
     ]
