@@ -89,13 +89,14 @@ def _field_of_view(
     The cube is centered on all lesions where they fit, else on the largest one.
     """
     drawn, on = reference.drawn(Label.TUMOR), reference.regions
-    lesions = quality.lesions(drawn, on, min_mm3=preparation.min_tumor_mm3) or [drawn]
+    lesions = quality.lesions(drawn, on, min_mm3=preparation.min_tumor_mm3)
+    largest = lesions[0] if lesions else drawn
     if preparation.center_on == "liver":
         center, _ = _box_center(reference.drawn(Label.LIVER, Label.TUMOR), on)
     else:
-        center, extent = _box_center(np.logical_or.reduce(lesions), on)
+        center, extent = _box_center(lesions.together() if lesions else drawn, on)
         if max(extent) > preparation.field_of_view_mm:
-            center, _ = _box_center(lesions[0], on)
+            center, _ = _box_center(largest, on)
     grid = Grid.around(
         center,
         field_of_view_mm=preparation.field_of_view_mm,
@@ -106,8 +107,8 @@ def _field_of_view(
     size = quality.voxel_mm3(on)
     measured: dict[str, float | str] = {
         "tumor_volume_mm3": float(np.count_nonzero(drawn)) * size,
-        "tumor_diameter_mm": quality.axial_diameter_mm(lesions[0], on),
-        "lesions": float(len(lesions)),
+        "tumor_diameter_mm": quality.axial_diameter_mm(largest, on),
+        "lesions": float(max(1, len(lesions))),
         "liver_volume_mm3": float(np.count_nonzero(reference.drawn(Label.LIVER, Label.TUMOR)))
         * size,
         "loat_volume_mm3": float(np.count_nonzero(reference.drawn(Label.LOAT))) * size,
