@@ -1,7 +1,9 @@
 import errno
+import gzip
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -137,6 +139,23 @@ def test_one_bad_patient_is_left_out_with_the_reason_and_the_rest_goes_on(cohort
     with pytest.raises(StoreError, match="patient 001 was left out"):
         store.load("001")
     assert store.is_current(cohort, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "value", "reason"),
+    [(108, "<f", np.inf, "vox_offset is inf"), (72, "<h", 0, "bitpix is 0")],
+)
+def test_one_broken_header_does_not_stop_the_others(
+    cohort, tmp_path, capsys, place, kind, value, reason
+):
+    path = cohort.patients["001"].images["arterial"]
+    data = bytearray(gzip.decompress(path.read_bytes()))
+    struct.pack_into(kind, data, place, value)
+    path.write_bytes(gzip.compress(bytes(data)))
+    store = prepare(cohort, tmp_path / "store", workers=2, progress=True)
+    assert sorted(store.manifest["patient_id"]) == ["C3", "b/ad id"]
+    assert reason in store.quarantine["reason"].item()
+    assert f"001: patient 001, arterial, {path}: {reason}" in capsys.readouterr().out
 
 
 def test_a_patient_who_went_bad_is_no_longer_in_the_store(cohort, tmp_path):
