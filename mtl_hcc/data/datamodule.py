@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.source import CohortSource
+from mtl_hcc.data.array_cache import ArrayCache
 from mtl_hcc.data.augmentation import Augmentation
 from mtl_hcc.data.covariates import CovariateKind, encode_covariates
 from mtl_hcc.data.dataset import ImageStore, PatientDataset, PatientSample, collate
@@ -61,6 +62,8 @@ class CohortDataModule(LightningDataModule):
             that this process is connected to; local processes when it is not given.
         cache: Keep the arrays in memory once read. With ``workers`` the operating system's cache
             of the files does that, shared by all processes.
+        cache_gb: Memory that may be kept for that, 0 or more; half of what is free when not given.
+            Patients beyond it are read from the store each time, with the same result.
         seed: Seed of batches and augmentation, 0 or more.
         fold: Fold of the split to train.
     """
@@ -86,11 +89,13 @@ class CohortDataModule(LightningDataModule):
         preparation_workers: int = -1,
         preparation_backend: str | None = None,
         cache: bool = True,
+        cache_gb: float | None = None,
         seed: int = 0,
         fold: int = 0,
     ) -> None:
         super().__init__()
         _check_numbers(batch_size=batch_size, rounds=rounds, seed=seed, workers=workers)
+        _check_cache(cache_gb)
         self.target_names = target_columns(endpoints)
         self.store_root, self.cohort = Path(store), cohort
         self.source, self.phantom = source, phantom or PhantomSettings()
@@ -101,7 +106,8 @@ class CohortDataModule(LightningDataModule):
         self.split, self.fold, self.endpoints = split, fold, endpoints
         self.covariates = covariates or {}
         self.batch_size, self.rounds, self.workers = batch_size, rounds, workers
-        self.cache, self.seed = cache, seed
+        self.cache, self.cache_gb, self.seed = cache, cache_gb, seed
+        self._arrays: ArrayCache | None = None
         self.augmentation = Augmentation(
             rotate=rotate,
             time_jitter_days=time_jitter_days,
@@ -285,8 +291,16 @@ class CohortDataModule(LightningDataModule):
             target_names=self.target_names,
             covariates=self._covariates,
             store=store,
-            cache=self.cache and self.workers == 0,
+            cache=self._array_cache(),
         )
+
+    def _array_cache(self) -> ArrayCache | bool:
+        """Return the cache that the datasets of all splits share, False when there is none."""
+        if not self.cache or self.workers > 0:
+            return False
+        if self._arrays is None:
+            self._arrays = ArrayCache(None if self.cache_gb is None else self.cache_gb * 1e9)
+        return self._arrays
 
     def _loader(
         self, dataset: PatientDataset, sampler: Sampler[list[int]] | PatientBatchSampler
@@ -344,3 +358,14 @@ def _check_numbers(*, batch_size: int, rounds: int, seed: int, workers: int) -> 
                 expected=f"{lowest} or more",
                 remedy=f"Correct data.{name}.",
             )
+
+
+def _check_cache(cache_gb: float | None) -> None:
+    """Raise :class:`ConfigError` for a size that is none."""
+    if cache_gb is not None and not 0 <= cache_gb < float("inf"):
+        raise ConfigError(
+            f"cache_gb is {cache_gb}",
+            where="data.cache_gb",
+            expected="0 or more gigabytes",
+            remedy="Correct data.cache_gb, or leave it out for half of the free memory.",
+        )

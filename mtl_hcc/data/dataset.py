@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mtl_hcc.batch import PatientBatch
+from mtl_hcc.data.array_cache import ArrayCache
 from mtl_hcc.data.draws import Draw, TrainingBatch
 from mtl_hcc.errors import StoreError
 
@@ -81,7 +82,8 @@ class PatientDataset(Dataset[PatientSample]):
         target_names: Columns to give as targets; a column that the table lacks is all missing.
         covariates: (row of the table, covariate) float32, NaN where missing; or None.
         store: Where the images are read; None when only the table is used.
-        cache: Keep the arrays in memory once read.
+        cache: Keep arrays in memory once read: where to keep them, shared with other datasets of
+            the same store, or True for a cache of its own.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class PatientDataset(Dataset[PatientSample]):
         target_names: Sequence[str],
         covariates: npt.NDArray[np.float32] | None = None,
         store: ImageStore | None = None,
-        cache: bool = False,
+        cache: ArrayCache | bool = False,
     ) -> None:
         self.patient_ids = list(patient_ids)
         self.target_names = tuple(target_names)
@@ -104,7 +106,7 @@ class PatientDataset(Dataset[PatientSample]):
         self.targets = torch.from_numpy(targets.to_numpy(dtype=np.float32, na_value=np.nan).copy())
         self.covariates = None if covariates is None else torch.from_numpy(covariates[self.rows])
         self.store = store
-        self._cached: dict[int, tuple[Tensor, Tensor, Tensor]] | None = {} if cache else None
+        self._cache = ArrayCache() if cache is True else cache if cache is not False else None
 
     def __len__(self) -> int:
         """Return the number of patients."""
@@ -132,9 +134,11 @@ class PatientDataset(Dataset[PatientSample]):
         """Return images, regions and present phases, from the cache or the store."""
         if self.store is None:
             return None, None, None
-        if self._cached is not None and position in self._cached:
-            return self._cached[position]
-        prepared = self.store.load(self.patient_ids[position])
+        patient_id = self.patient_ids[position]
+        known = None if self._cache is None else self._cache.get(patient_id)
+        if known is not None:
+            return known
+        prepared = self.store.load(patient_id)
         # A copy: torch refuses read-only memory, and the file may be replaced while we train.
         arrays = (
             torch.from_numpy(np.array(prepared.images, dtype=np.float16)),
@@ -145,12 +149,12 @@ class PatientDataset(Dataset[PatientSample]):
         if bad:
             raise StoreError(
                 f"{bad} voxel{'s are' if bad > 1 else ' is'} not finite",
-                where=f"prepared images of patient {self.patient_ids[position]}",
+                where=f"prepared images of patient {patient_id}",
                 expected="values from 0 to 1",
                 remedy="The file was changed or damaged: delete it and run prepare again.",
             )
-        if self._cached is not None:
-            self._cached[position] = arrays
+        if self._cache is not None:
+            self._cache.keep(patient_id, arrays)
         return arrays
 
 

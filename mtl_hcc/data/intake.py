@@ -60,9 +60,9 @@ def renew_store(
         return False
     read = source.read(cohort)
     check_store_place(read.root, store)  # a reader may have put the images elsewhere
-    if not (store / SOURCE_FILE).exists():  # from now on it can be told for a store
-        write_bytes(store / SOURCE_FILE, b"{}")
     if preparation is None:
+        if not (store / SOURCE_FILE).exists():  # after a kill it can be told for a store
+            write_bytes(store / SOURCE_FILE, b"{}")
         write_table(read.table, store / "patients.csv")
         write_bytes(store / "quarantine.csv", read.quarantine.to_csv(index=False).encode())
         if len(read.quarantine):

@@ -4,16 +4,17 @@ import json
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
 from mtl_hcc.atomic import remove_leftovers, write_bytes
+from mtl_hcc.data.preparation_workers import bounded_workers, run_all
 from mtl_hcc.errors import CohortError, MtlHccError, StoreError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.sources import content_fingerprint, quick_marks
@@ -102,7 +103,7 @@ def prepare_one(patient: Patient, preparation: Preparation, path: Path) -> Outco
         prepared = _prepare(patient, preparation)
     except MtlHccError as error:
         return _refused(patient, path, str(error))
-    except (RuntimeError, ValueError, MemoryError, OSError) as error:
+    except (RuntimeError, ValueError, ArithmeticError, MemoryError, OSError) as error:
         return _refused(patient, path, f"unexpected {type(error).__name__}: {error}")
     write_prepared(path, prepared, sources=sources)
     return Outcome(patient.patient_id, fingerprint=fingerprint, quality=prepared.quality)
@@ -150,11 +151,12 @@ def _refused(patient: Patient, path: Path, reason: str) -> Outcome:
 def _run(
     cohort: Cohort, preparation: Preparation, folder: Path, *, workers: int | None, progress: bool
 ) -> Iterator[Outcome]:
-    jobs = [
-        joblib.delayed(prepare_one)(patient, preparation, folder / file_name(patient_id))
-        for patient_id, patient in cohort.patients.items()
-    ]
-    finished = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
+    jobs = {
+        name: partial(prepare_one, patient, preparation, folder / file_name(name))
+        for name, patient in cohort.patients.items()
+    }
+    workers = bounded_workers(cohort, preparation, workers)
+    finished = run_all(jobs, workers, lambda name, reason: Outcome(name, reason=reason))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

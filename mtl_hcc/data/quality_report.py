@@ -29,8 +29,29 @@ def warnings(manifest: pd.DataFrame) -> list[str]:
     return lines
 
 
+def registrations(manifest: pd.DataFrame) -> list[str]:
+    """Return one line per phase that was registered: shifts, and likeness before and after."""
+    lines = []
+    for column in manifest.columns[manifest.columns.str.endswith("_shift_mm")]:
+        phase = column.removesuffix("_shift_mm")
+        rows = manifest[manifest[column].notna()]
+        shift = rows[column]
+        farthest = rows["patient_id"].iloc[int(shift.to_numpy().argmax())]
+        before, after = (
+            rows[f"{phase}_similarity_{when}"].median() for when in ("before", "after")
+        )
+        lines.append(
+            f"registered the {phase} phase of {len(rows)} patients: the liver moved by "
+            f"{shift.median():.1f} mm (median), at most {shift.max():.1f} mm "
+            f"({farthest}); mutual information {before:.2f} before, "
+            f"{after:.2f} after"
+        )
+    return lines
+
+
 _REMARKS = {
     "missing_phases": "no image of",
+    "registration_refused": "not registered, left where the scanner put it:",
     "mask_resampled": "the label map was resampled from another grid for",
 }
 
@@ -50,6 +71,7 @@ def print_report(store: PreparedStore, *, kept: int, console: Console | None = N
         highlight=False,
     )
     print_quarantine(store.quarantine, console=console)
+    _print_some(console, registrations(store.manifest))
     _print_some(console, warnings(store.manifest))
 
 

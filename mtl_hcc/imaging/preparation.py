@@ -27,8 +27,9 @@ class Preparation:
         background: ``remove`` sets voxels outside liver, tumor, margin and LOAT to zero.
         missing_phase: ``quarantine`` leaves a patient without one of the phases out; ``keep``
             prepares the others and marks the phase as absent.
-        registration: ``rigid`` aligns phases that have no label map of their own with the phase
-            that has one; ``none`` trusts the patient space of the scanner.
+        registration: ``rigid`` moves every phase, with its own label map if it has one, so that its
+            liver lies on that of the portal venous phase or of the phase that the map was drawn
+            on; ``none`` trusts the patient space of the scanner.
         min_tumor_mm3: A tumor smaller than this is refused as a slip of the pen.
     """
 

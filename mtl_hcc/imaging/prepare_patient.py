@@ -11,6 +11,7 @@ from mtl_hcc.imaging.intensity import clip_range, to_unit
 from mtl_hcc.imaging.margin import margin_zone
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.read_image import foreground_points
+from mtl_hcc.imaging.registration_quality import agreement_of_phases
 from mtl_hcc.imaging.resample import sample_image, sample_mask
 from mtl_hcc.imaging.scan import Scan, read_scans
 from mtl_hcc.imaging.store import PreparedPatient
@@ -42,8 +43,8 @@ def prepare_patient(patient: Patient, preparation: Preparation) -> PreparedPatie
         regions[index], present[index] = mapped[key], True
         images[index], remarks = _scaled_image(scan, grid, regions[index], preparation)
         measured |= remarks
-    own = [regions[preparation.phases.index(s.place.phase)] for s in scans if s.own_map]
-    measured["liver_overlap"] = quality.lowest_liver_overlap(own)
+    bits = [regions[preparation.phases.index(scan.place.phase)] for scan in scans]
+    measured |= agreement_of_phases(scans, bits)
     measured |= _remarks(scans, preparation)
     return PreparedPatient(
         patient_id=patient.patient_id,
@@ -88,13 +89,14 @@ def _field_of_view(
     The cube is centered on all lesions where they fit, else on the largest one.
     """
     drawn, on = reference.drawn(Label.TUMOR), reference.regions
-    lesions = quality.lesions(drawn, on, min_mm3=preparation.min_tumor_mm3) or [drawn]
+    lesions = quality.lesions(drawn, on, min_mm3=preparation.min_tumor_mm3)
+    largest = lesions[0] if lesions else drawn
     if preparation.center_on == "liver":
         center, _ = _box_center(reference.drawn(Label.LIVER, Label.TUMOR), on)
     else:
-        center, extent = _box_center(np.logical_or.reduce(lesions), on)
+        center, extent = _box_center(lesions.together() if lesions else drawn, on)
         if max(extent) > preparation.field_of_view_mm:
-            center, _ = _box_center(lesions[0], on)
+            center, _ = _box_center(largest, on)
     grid = Grid.around(
         center,
         field_of_view_mm=preparation.field_of_view_mm,
@@ -105,8 +107,8 @@ def _field_of_view(
     size = quality.voxel_mm3(on)
     measured: dict[str, float | str] = {
         "tumor_volume_mm3": float(np.count_nonzero(drawn)) * size,
-        "tumor_diameter_mm": quality.axial_diameter_mm(lesions[0], on),
-        "lesions": float(len(lesions)),
+        "tumor_diameter_mm": quality.axial_diameter_mm(largest, on),
+        "lesions": float(max(1, len(lesions))),
         "liver_volume_mm3": float(np.count_nonzero(reference.drawn(Label.LIVER, Label.TUMOR)))
         * size,
         "loat_volume_mm3": float(np.count_nonzero(reference.drawn(Label.LOAT))) * size,
@@ -172,6 +174,7 @@ def _remarks(scans: list[Scan], preparation: Preparation) -> dict[str, float | s
     return {
         "missing_phases": listed([p for p in preparation.phases if p not in found]),
         "map_borrowed": listed([s.place.phase for s in scans if not s.own_map]),
-        "mask_resampled": listed([s.place.phase for s in scans if s.resampled]),
-        "registered": listed([s.place.phase for s in scans if s.registered]),
+        "mask_resampled": listed(
+            [s.place.phase for s in scans if s.resampled and (s.own_map or not s.registered)]
+        ),
     }

@@ -1,5 +1,8 @@
 """What is measured while a patient is prepared: sizes in mm on the grid where they were drawn."""
 
+from collections.abc import Sequence
+from typing import overload
+
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
@@ -14,22 +17,67 @@ def voxel_mm3(image: sitk.Image) -> float:
     return float(np.prod(image.GetSpacing()))
 
 
-def lesions(tumor: NDArray[np.bool_], on: sitk.Image, *, min_mm3: float) -> list[NDArray[np.bool_]]:
+class Lesions(Sequence[NDArray[np.bool_]]):
+    """The separate tumors of a mask, largest first: (z, y, x) masks, each made when asked for.
+
+    A mask of the whole volume for each of many lesions at once would take gigabytes.
+
+    Args:
+        labels: (z, y, x) numbers of the lesions inside ``block``.
+        numbers: Those that count, largest first.
+        block: Where ``labels`` lies in the volume.
+        shape: (z, y, x) of the volume.
+    """
+
+    def __init__(
+        self,
+        labels: NDArray[np.uint32],
+        numbers: list[int],
+        block: tuple[slice, slice, slice],
+        shape: tuple[int, ...],
+    ) -> None:
+        self._labels, self._numbers, self._block, self._shape = labels, numbers, block, shape
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.bool_]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Lesions": ...
+
+    def __getitem__(self, index: int | slice) -> "NDArray[np.bool_] | Lesions":
+        """Return one lesion's mask, or some of the lesions."""
+        if isinstance(index, slice):
+            return Lesions(self._labels, self._numbers[index], self._block, self._shape)
+        return self._whole(self._labels == self._numbers[index])
+
+    def together(self) -> NDArray[np.bool_]:
+        """Return the mask of all of them."""
+        return self._whole(np.isin(self._labels, self._numbers))
+
+    def _whole(self, part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        mask = np.zeros(self._shape, dtype=np.bool_)
+        mask[self._block] = part
+        return mask
+
+
+def lesions(tumor: NDArray[np.bool_], on: sitk.Image, *, min_mm3: float) -> Lesions:
     """Return the separate tumors of a mask, largest first; specks below ``min_mm3`` do not count.
 
     Voxels that touch by a face, an edge or a corner belong together.
     """
-    z, y, x = _block(tumor)
-    part = sitk.GetImageFromArray(tumor[z, y, x].astype(np.uint8))
-    labels = sitk.GetArrayFromImage(sitk.ConnectedComponent(part, True))
-    counts = np.bincount(labels.ravel())[1:]
-    order = [i for i in np.argsort(-counts, kind="stable") if counts[i] * voxel_mm3(on) >= min_mm3]
-    found = []
-    for index in order:
-        mask = np.zeros(tumor.shape, dtype=np.bool_)
-        mask[z, y, x] = labels == index + 1
-        found.append(mask)
-    return found
+    block = _block(tumor)
+    part = sitk.ConnectedComponent(sitk.GetImageFromArray(tumor[block].astype(np.uint8)), True)
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.ComputePerimeterOff()
+    shape.Execute(part)
+    counts = {number: shape.GetNumberOfPixels(number) for number in shape.GetLabels()}
+    order = sorted(counts, key=lambda number: (-counts[number], number))
+    large = [number for number in order if counts[number] * voxel_mm3(on) >= min_mm3]
+    return Lesions(sitk.GetArrayFromImage(part), large, block, tumor.shape)
 
 
 def axial_diameter_mm(lesion: NDArray[np.bool_], on: sitk.Image) -> float:

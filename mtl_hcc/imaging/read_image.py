@@ -1,8 +1,5 @@
 """Reading images and label maps: what cannot be used is refused here, by name and with a remedy."""
 
-import gzip
-import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +9,15 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from mtl_hcc.errors import ImageError
+from mtl_hcc.imaging.nifti_file import MOST_BYTES, nifti_fault, not_finite
 from mtl_hcc.imaging.strange_labels import MOST_LABELS, name_strange_labels
 from mtl_hcc.patient import Label
 
-_HEADER = 348
-"""Bytes of a NIfTI-1 header; ``dim`` stands at byte 40, ``datatype`` at 70, ``pixdim`` at 76."""
-_FLOATS = {16: "f4", 64: "f8"}
-"""Floating point among the values of ``datatype``."""
 SAME_SPACE = 0.5
 """Least share of a map's foreground inside the image for them to share one patient space."""
+
+_FARTHEST_MM = 1e5
+"""No scanner's patient space reaches further."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +123,19 @@ def share_inside(image: sitk.Image, points: NDArray[np.float64]) -> float:
     return float(inside.all(axis=1).mean())
 
 
+def values_at(
+    image: sitk.Image, mask: NDArray[np.bool_], points: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return whether each physical point lies in a voxel of ``mask``, which is on ``image``."""
+    matrix = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    index = np.rint((points - np.array(image.GetOrigin())) @ np.linalg.inv(matrix).T).astype(int)
+    inside = ((index >= 0) & (index < np.array(image.GetSize()))).all(axis=1)
+    found = np.zeros(len(points), dtype=np.bool_)
+    x, y, z = index[inside].T
+    found[inside] = mask[z, y, x]
+    return found
+
+
 def check_same_space(place: Place, image: sitk.Image, regions: sitk.Image) -> None:
     """Refuse a label map of which less than half lies inside the image.
 
@@ -157,8 +167,8 @@ def _read(place: Place) -> sitk.Image:
         reader.ReadImageInformation()
         _check_kind(place, reader)
         image = reader.Execute()
-    except RuntimeError as error:
-        last = str(error).strip().splitlines()[-1]
+    except (RuntimeError, ValueError, OverflowError, MemoryError) as error:
+        last = (str(error).strip().splitlines() or ["out of memory"])[-1]
         raise place.error(
             f"cannot be read ({last})",
             expected="a 3D image as .nii.gz, .nii, .nrrd or .mha",
@@ -166,8 +176,7 @@ def _read(place: Place) -> sitk.Image:
         ) from error
     if image.GetDimension() == 4:
         image = image[:, :, :, 0]
-    if min(image.GetSpacing()) <= 0:
-        raise _spacing_error(place, image.GetSpacing())
+    _check_geometry(place, image)
     return image
 
 
@@ -185,6 +194,12 @@ def _check_kind(place: Place, reader: sitk.ImageFileReader) -> None:
             expected="one 3D image",
             remedy="Split the series so that each phase has its own file.",
         )
+    if np.prod(size, dtype=np.float64) > MOST_BYTES:  # Other formats than NIfTI are not checked.
+        raise place.error(
+            f"the header announces {' x '.join(map(str, size))} voxels",
+            expected=f"at most {MOST_BYTES / 1e9:.2g} GB",
+            remedy="Convert the series again; the header is damaged.",
+        )
     if min(size[:3]) < 2:
         raise place.error(
             f"a single slice ({' x '.join(map(str, size))})",
@@ -194,61 +209,45 @@ def _check_kind(place: Place, reader: sitk.ImageFileReader) -> None:
 
 
 def _check_file(place: Place) -> None:
-    """Check what ITK passes over: truncated files and NaN (read as zeros), spacing 0 (as 1)."""
     if not place.path.is_file():
         raise place.error("no such file", remedy="Add the file, or take it out of the cohort.")
+    if not place.path.name.endswith((".nii", ".nii.gz")):
+        return
     try:
-        content = _nifti_content(place.path)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        fault = nifti_fault(place.path)
+    except OSError as error:
         raise place.error(
-            f"truncated or damaged ({error})",
-            expected="a complete .nii.gz",
-            remedy="Copy or convert the file again.",
+            f"cannot be opened ({error.strerror})",
+            remedy="Check the disk and the permissions of the file.",
         ) from error
-    if len(content) < _HEADER:
-        return
-    order = "<" if struct.unpack("<i", content[:4])[0] == _HEADER else ">"
-    if struct.unpack(f"{order}i", content[:4])[0] != _HEADER:
-        return
-    dim = struct.unpack(f"{order}8h", content[40:56])
-    kind, bits = struct.unpack(f"{order}2h", content[70:74])
-    pixdim = struct.unpack(f"{order}8f", content[76:108])
-    offset = int(struct.unpack(f"{order}f", content[108:112])[0])
-    if not all(np.isfinite(pixdim[1:4])) or min(pixdim[1:4]) <= 0:
-        raise _spacing_error(place, pixdim[1:4])
-    needed = int(np.prod([max(n, 1) for n in dim[1 : dim[0] + 1]], dtype=np.int64)) * bits // 8
-    if len(content) < needed + offset:
-        raise place.error(
-            f"truncated: {len(content)} bytes of {needed + offset}",
-            expected="a complete file",
-            remedy="Copy or convert the file again.",
-        )
-    if kind in _FLOATS:
-        values = np.frombuffer(content, f"{order}{_FLOATS[kind]}", needed * 8 // bits, offset)
-        _check_finite(place, values)
+    if fault is not None:
+        raise place.error(fault.found, expected=fault.expected, remedy=fault.remedy)
 
 
 def _check_finite(place: Place, values: NDArray[Any]) -> None:
     bad = int(values.size - np.count_nonzero(np.isfinite(values)))
     if bad:
+        fault = not_finite(bad)
+        raise place.error(fault.found, expected=fault.expected, remedy=fault.remedy)
+
+
+def _check_geometry(place: Place, image: sitk.Image) -> None:
+    """Refuse what is left of a damaged header: axes that are none, places that are no numbers."""
+    if min(image.GetSpacing()) <= 0:
         raise place.error(
-            f"{bad} voxels are NaN or infinite",
-            expected="finite intensities",
-            remedy="Convert the series again, or set these voxels to -1000 HU (air).",
+            f"voxel size {' x '.join(f'{s:g}' for s in image.GetSpacing())} mm",
+            expected="three positive numbers",
+            remedy="Convert the series again; the header has lost its spacing.",
         )
-
-
-def _nifti_content(path: Path) -> bytes:
-    """Return the unpacked bytes of a NIfTI file; files of other kinds give none."""
-    if not path.name.endswith((".nii", ".nii.gz")):
-        return b""
-    content = path.read_bytes()
-    return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-
-
-def _spacing_error(place: Place, spacing: tuple[float, ...]) -> ImageError:
-    return place.error(
-        f"voxel size {' x '.join(f'{s:g}' for s in spacing)} mm",
-        expected="three positive numbers",
-        remedy="Convert the series again; the header has lost its spacing.",
-    )
+    axes = np.array(image.GetDirection()).reshape(3, 3)
+    numbers = np.array([*image.GetOrigin(), *image.GetSpacing(), *image.GetDirection()])
+    if (
+        not np.isfinite(numbers).all()
+        or np.abs(image.GetOrigin()).max() > _FARTHEST_MM
+        or not np.allclose(axes @ axes.T, np.eye(3), atol=0.01)
+    ):
+        raise place.error(
+            f"origin {image.GetOrigin()} mm, axes {np.round(axes, 3).tolist()}",
+            expected="a place in patient space, and three axes at right angles",
+            remedy="Convert the series again; the header is damaged.",
+        )

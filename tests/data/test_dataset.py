@@ -5,6 +5,7 @@ import torch
 from outcome_tables import outcome_table
 
 from mtl_hcc.batch import PatientBatch
+from mtl_hcc.data.array_cache import ArrayCache
 from mtl_hcc.data.dataset import PatientDataset, collate
 from mtl_hcc.data.draws import Draw, TrainingBatch
 
@@ -90,3 +91,36 @@ def test_the_cache_reads_each_patient_once_and_batches_do_not_share_its_memory()
     second = collate([patients[0], patients[1]])
     assert patients.store.loads == ["P004", "P001"]
     assert second.images[0, 0, 0, 0, 0] == 4
+
+
+def test_a_full_cache_reads_the_others_from_the_store_with_the_same_result():
+    patients = ["P004", "P001", "P002"]
+    one = 3 * 2 * 3 * 4 * 3 + 3  # bytes of a patient: float16 and uint8 voxels, three flags
+    none, some, every = (
+        dataset(patient_ids=patients, cache=cache)
+        for cache in (False, ArrayCache(2.5 * one), ArrayCache(100 * one))
+    )
+    for _ in range(3):
+        for position in range(3):
+            expected = none[position]
+            for other in (some[position], every[position]):
+                assert torch.equal(other.images, expected.images)
+                assert torch.equal(other.regions, expected.regions)
+                assert torch.equal(other.phase_present, expected.phase_present)
+    assert every.store.loads == patients
+    assert some.store.loads == [*patients, "P002", "P002"]
+
+
+def test_datasets_share_one_cache_and_its_bound():
+    cache = ArrayCache(1000)
+    first, second = (dataset(patient_ids=["P004", "P001"], cache=cache) for _ in range(2))
+    assert torch.equal(first[0].images, second[0].images)
+    assert (first.store.loads, second.store.loads) == (["P004"], [])
+    assert cache.used_bytes == 219
+
+
+def test_a_cache_takes_half_of_what_is_free(monkeypatch):
+    monkeypatch.setattr("mtl_hcc.data.array_cache.available_bytes", lambda: 4000)
+    assert ArrayCache().most_bytes == 2000
+    monkeypatch.setattr("mtl_hcc.data.array_cache.available_bytes", lambda: None)
+    assert ArrayCache().most_bytes == float("inf")

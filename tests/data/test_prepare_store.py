@@ -1,7 +1,9 @@
 import errno
+import gzip
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from mtl_hcc.data.prepare_store import prepare_store
-from mtl_hcc.data.quality_report import print_report, warnings
+from mtl_hcc.data.quality_report import print_report, registrations, warnings
 from mtl_hcc.errors import CohortError, StoreError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.patient import Cohort, Patient
@@ -137,6 +139,23 @@ def test_one_bad_patient_is_left_out_with_the_reason_and_the_rest_goes_on(cohort
     with pytest.raises(StoreError, match="patient 001 was left out"):
         store.load("001")
     assert store.is_current(cohort, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "value", "reason"),
+    [(108, "<f", np.inf, "vox_offset is inf"), (72, "<h", 0, "bitpix is 0")],
+)
+def test_one_broken_header_does_not_stop_the_others(
+    cohort, tmp_path, capsys, place, kind, value, reason
+):
+    path = cohort.patients["001"].images["arterial"]
+    data = bytearray(gzip.decompress(path.read_bytes()))
+    struct.pack_into(kind, data, place, value)
+    path.write_bytes(gzip.compress(bytes(data)))
+    store = prepare(cohort, tmp_path / "store", workers=2, progress=True)
+    assert sorted(store.manifest["patient_id"]) == ["C3", "b/ad id"]
+    assert reason in store.quarantine["reason"].item()
+    assert f"001: patient 001, arterial, {path}: {reason}" in capsys.readouterr().out
 
 
 def test_a_patient_who_went_bad_is_no_longer_in_the_store(cohort, tmp_path):
@@ -261,4 +280,23 @@ def test_the_report_counts_and_warns(cohort, tmp_path, capsys):
     assert warnings(manifest) == [
         "A: the livers of two phases overlap by a Dice of only 0.50",
         "B: 25% of the tumor lies outside the field of view",
+    ]
+
+
+def test_the_report_says_how_far_registered_livers_moved():
+    manifest = pd.DataFrame(
+        {
+            "patient_id": ["A", "B", "C"],
+            "arterial_shift_mm": [3.0, 12.4, np.nan],
+            "arterial_similarity_before": [0.2, 0.1, np.nan],
+            "arterial_similarity_after": [0.6, 0.5, np.nan],
+            "registration_refused": ["", "", "arterial (no place was found)"],
+        }
+    )
+    assert registrations(manifest) == [
+        "registered the arterial phase of 2 patients: the liver moved by 7.7 mm (median), at most "
+        "12.4 mm (B); mutual information 0.15 before, 0.55 after"
+    ]
+    assert warnings(manifest) == [
+        "C: not registered, left where the scanner put it: arterial (no place was found)"
     ]

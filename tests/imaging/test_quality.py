@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from drawing import ball, to_image
@@ -29,6 +31,26 @@ def test_lesions_are_told_apart_and_specks_do_not_count():
     assert len(found) == 2
     assert found[0][40, 40, 40]
     assert found[1].sum() == ball((60, 60, 60), (1, 1, 1), (15, 15, 15), 6).sum()
+
+
+def test_many_lesions_take_no_more_memory_than_a_few_volumes():
+    tumor = np.zeros((120, 120, 120), dtype=bool)
+    for place in np.ndindex(5, 4, 4):
+        z, y, x = (20 * i + 10 for i in place)
+        tumor[z : z + 4, y : y + 4, x : x + 4] = True
+    tumor[10:16, 10:14, 10:14] = True  # the largest
+    on = to_image(tumor.astype(np.uint8))
+    tracemalloc.start()
+    found = quality.lesions(tumor, on, min_mm3=30)
+    together = found.together()
+    largest = found[0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) == 80
+    assert largest.sum() == 96
+    np.testing.assert_array_equal(together, tumor)
+    assert [mask.sum() for mask in found[1:3]] == [64, 64]
+    assert peak < 16 * tumor.nbytes
 
 
 def test_the_lowest_overlap_of_the_livers_is_reported():
