@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from mtl_hcc.errors import ConfigError, RunError
+from mtl_hcc.metrics.clinical_baseline import ORACLE
 from mtl_hcc.metrics.predictions import read_predictions
 from mtl_hcc.reporting.study import NETWORK, Study
+from mtl_hcc.tables.fitted_rows import fitted_models
 
 CONFIG = "config.yaml"
 PREDICTIONS = "predictions.csv"
@@ -50,6 +52,7 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> St
     everything = pd.concat(parts, ignore_index=True)
     of_network = everything["model"].isin(names)
     predictions = pd.concat([everything[of_network], everything[~of_network]], ignore_index=True)
+    ours = [name for name in predictions["model"].unique() if name != ORACLE]
     config, versions = read_config(runs[0] / CONFIG)
     tables, missing = cohort_tables(runs[0], config)
     history = read_history(runs[0])
@@ -61,7 +64,7 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> St
         tables["ablation"] = read_csv(ablation)
     return Study(
         name=title,
-        tables={"predictions": predictions, **tables},
+        tables={"predictions": predictions, "models": fitted_models(ours), **tables},
         missing=missing,
         config=config,
         versions=versions,

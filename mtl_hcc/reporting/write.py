@@ -81,6 +81,7 @@ def write_report(
             subtitle=f"mtl_hcc {__version__}, {date.today().isoformat()}",
             summary=summary(study),
             blocks=blocks,
+            ours=study.ours,
         )
         (folder / PAGE).write_text(page, encoding="utf-8")
     items: list[FigureFiles | TableFile] = [*figures.values(), *tables.values()]
