@@ -21,6 +21,7 @@ from mtl_hcc.reporting.analyzed import analyzed_patients
 from mtl_hcc.reporting.exhibits import drawn_figures
 from mtl_hcc.reporting.run_folder import BASELINES, PATIENTS, PREDICTIONS, QUARANTINE, read_csv
 from mtl_hcc.reporting.study import NETWORK
+from mtl_hcc.spreadsheet_cells import csv_bytes
 from mtl_hcc.tables.fitted_rows import fitted_models
 from mtl_hcc.training import TrainedFold
 from mtl_hcc.wandb_run import close, log_tables_and_figures
@@ -168,4 +169,4 @@ def _splits(folds: Sequence[TrainedFold]) -> pd.DataFrame:
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    write_bytes(path, table.to_csv(index=False).encode())
+    write_bytes(path, csv_bytes(table))
