@@ -32,6 +32,7 @@ def limits(study: Study) -> list[str]:
             "These patients are simulated. The results show that the software works and say "
             "nothing about real patients."
         )
+    said += [f"The input looks odd: {remark}." for remark in study.remarks]
     if not study.ours:
         said.append(
             "Only predictions were given: what the models were fitted on is not known, nor whether "
