@@ -209,6 +209,24 @@ def test_what_cannot_be_read_is_one_message_with_the_place_and_a_remedy(tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def test_semicolons_are_told(tmp_path):
+    path = tmp_path / "run" / "predictions.csv"
+    path.parent.mkdir()
+    sound().to_csv(path, index=False, sep=";")
+    done = evaluate(tmp_path, path)
+    assert done.code == 2
+    assert "Save it separated by commas." in done.err
+
+
+def test_rows_with_more_cells_than_the_header_are_not_shifted(tmp_path):
+    path = write(sound(), tmp_path)
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(f"{row},1" for row in rows)]))
+    done = evaluate(tmp_path, path)
+    assert done.code == 2
+    assert "its rows have more cells than its header" in done.err
+
+
 def test_the_second_of_two_files_is_named_when_it_is_the_bad_one(tmp_path):
     good = write(sound(), tmp_path, "good")
     bad = write(cell(3, "risk", "high")(sound()), tmp_path, "bad")

@@ -95,7 +95,7 @@ def check_patient_table(
         table["mvi"] = table["mvi"].fillna(derived) if "mvi" in table else derived
     table, rows = _set_aside(table, faults, file, bad_labels)
     remarks = table_remarks(table, file=file)
-    quarantine = pd.concat([quarantine, rows, remarks], ignore_index=True)
+    quarantine = pd.concat([remarks, quarantine, rows], ignore_index=True)
     if table.empty:
         raise TableError(
             f"no patient is left; the first reason: {quarantine['reason'].iloc[0]}",

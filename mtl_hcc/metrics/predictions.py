@@ -94,6 +94,7 @@ def check_predictions(table: pd.DataFrame, *, where: str = "predictions") -> pd.
             where=where,
             expected=f"the columns {', '.join(REQUIRED_COLUMNS)}, and risk or probability",
             remedy=(f"Is it {', '.join(close)}? Rename it. " if close else "")
+            + ("Save it separated by commas. " if _other_delimiter(table) else "")
             + "Take the table as fit or predict wrote it, or add the columns.",
         )
     if table.empty:
@@ -144,6 +145,11 @@ def _folds(table: pd.DataFrame, where: str) -> "pd.Series[int]":
     whole = (numbers % 1 == 0) & numbers.between(0, LARGEST_FOLD)
     refuse(table, ~whole, "fold", None, "a whole number, 0 or more", where)
     return numbers.astype(int)
+
+
+def _other_delimiter(table: pd.DataFrame) -> bool:
+    """Tell whether the whole header is one cell, as with semicolons or tabs."""
+    return any(sign in str(name) for name in table for sign in ";\t")
 
 
 def _said(missing: list[str]) -> set[str]:
