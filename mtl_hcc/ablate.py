@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
     of_fit = build_parser(DESCRIPTION, prog="python -m mtl_hcc.ablate")
     plan = plan_runs(of_fit, flags, read_study(options.study))
     chosen = plan.choose(options.only)
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     if options.list:
         print_results(plan_table(chosen))
         console.print(summary(plan, chosen, jobs=options.jobs))

@@ -53,11 +53,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     from rich.console import Console
 
-    from mtl_hcc.atomic import write_bytes
+    from mtl_hcc.atomic import check_output_folder, write_bytes
+    from mtl_hcc.spreadsheet_cells import csv_bytes
 
     check(arguments)
+    check_output_folder(arguments.output, "--output")
     tables = of_masks(arguments.masks) if arguments.masks else of_ratings(arguments)
-    console = Console()
+    console = Console(markup=False, emoji=False)
     show(tables["agreement"])
     if len(tables.get("quarantine", ())):
         quarantine = tables["quarantine"]
@@ -65,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         console.print(said + quarantine["reason"].iloc[0], soft_wrap=True)
     for name, table in tables.items():
         path = arguments.output / f"{name}.csv"
-        write_bytes(path, table.to_csv(index=False).encode())
+        write_bytes(path, csv_bytes(table))
         console.print(f"wrote {path}", soft_wrap=True)
 
 

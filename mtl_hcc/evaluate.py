@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtl_hcc.atomic import check_output_folder
 from mtl_hcc.entry_point import report_errors
 
 if TYPE_CHECKING:
@@ -50,19 +51,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     from rich.console import Console
 
     from mtl_hcc.metrics.comparisons import compare_models
-    from mtl_hcc.metrics.comparisons_table import comparisons_table, dropped_patients
+    from mtl_hcc.metrics.comparisons_table import (
+        comparisons_table,
+        dropped_patients,
+        not_compared,
+    )
     from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
     from mtl_hcc.metrics.group_comparisons import compare_groups
     from mtl_hcc.metrics.prediction_files import read_prediction_files
+    from mtl_hcc.metrics.prediction_remarks import prediction_remarks
     from mtl_hcc.metrics.resamples import Resamples
     from mtl_hcc.metrics.results_table import print_results, results_table
     from mtl_hcc.metrics.thresholds import parse_threshold
 
-    console, output = Console(), arguments.output
+    console, output = Console(markup=False, emoji=False), arguments.output
+    check_output_folder(output, "--output")
     threshold = parse_threshold(arguments.threshold)
     # The same resamples for all tables: what one has computed the others take over.
     resamples = Resamples(bootstraps=arguments.bootstraps, seed=arguments.seed)
     predictions = read_prediction_files(arguments.predictions, arguments.names)
+    for remark in prediction_remarks(predictions):
+        console.print(f"remark: {remark.text}", style="yellow", soft_wrap=True)
     metrics = evaluate_predictions(
         predictions, threshold=threshold, resamples=resamples, progress=console.is_terminal
     )
@@ -72,8 +81,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if several:
         comparisons = compare_models(predictions, threshold=threshold, resamples=resamples)
         written.append(write_table(comparisons, output / "comparisons.csv"))
-        print_results(comparisons_table(comparisons))
-        for sentence in dropped_patients(comparisons):
+        if len(comparisons):
+            print_results(comparisons_table(comparisons))
+        for sentence in dropped_patients(comparisons) or not_compared(predictions):
             console.print(sentence, soft_wrap=True)
     if arguments.between:
         groups = compare_groups(
@@ -96,10 +106,12 @@ def whole_number(text: str) -> int:
 
 def write_table(table: "pd.DataFrame", path: Path) -> Path:
     """Write a CSV file all at once: a reader sees the old file or the new one, never a half."""
+    from mtl_hcc.spreadsheet_cells import defused
+
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        table.to_csv(unfinished, index=False)
+        defused(table).to_csv(unfinished, index=False)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from jsonargparse import ArgumentParser
 
-from mtl_hcc.atomic import write_bytes
+from mtl_hcc.atomic import check_output_folder, write_bytes
 from mtl_hcc.checkpoint import load_model
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.config import read_config
@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = _parser()
     settings = parser.instantiate(read_config(parser, arguments))
+    if settings.output is not None:
+        check_output_folder(Path(settings.output), "--output")
     module, values = load_model(Path(settings.checkpoint), trusted=settings.trust)
     plan = make_plan(settings, module, values)
     patients = len(plan.dataset)

@@ -108,7 +108,7 @@ def _is_first_rank() -> bool:
 
 def _say_what_is_where(run: Path, *, model: Path) -> None:
     """Print the files of a run, and the commands that come next."""
-    console = Console()
+    console = Console(markup=False, emoji=False)
     for name in ("metrics.csv", "predictions.csv", "history.csv", "config.yaml", "checkpoints"):
         if (run / name).exists():
             console.print(f"  {run / name}", highlight=False, soft_wrap=True)

@@ -62,6 +62,8 @@ class Patient:
 
 KEPT = "kept: "
 """Begins the reason of a quarantine row that is only a remark: the patient stays."""
+EVERYBODY = "(all patients)"
+"""In place of a name in the quarantine: a remark about the whole table; nobody is left out."""
 
 
 def empty_quarantine() -> pd.DataFrame:

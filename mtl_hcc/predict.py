@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from mtl_hcc.atomic import write_bytes
+from mtl_hcc.atomic import check_output_file, write_bytes
 from mtl_hcc.checkpoint import load_model
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.config import read_config
@@ -15,6 +15,7 @@ from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.entry_point import report_errors
 from mtl_hcc.model_config import build_data, prepare_data
 from mtl_hcc.prediction_table import predict_patients, prediction_rows
+from mtl_hcc.spreadsheet_cells import csv_bytes
 from mtl_hcc.training import batches
 
 DESCRIPTION = """Predict MVI, OS and RFS of a cohort with a trained model.
@@ -31,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     settings = parser.instantiate(read_config(parser, arguments))
     output = Path(settings.output)
+    check_output_file(output, "--output")
     predictions = predict(settings)
-    write_bytes(output, predictions.to_csv(index=False).encode())
+    write_bytes(output, csv_bytes(predictions))
     patients = predictions["patient_id"].nunique()
     print(f"{patients} patients, {predictions['task'].nunique()} tasks: {output}")
     survival = predictions.filter(like="survival_")

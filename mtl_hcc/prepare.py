@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mtl_hcc.atomic import check_output_folder
 from mtl_hcc.config import build_parser, instantiate, read_config
 from mtl_hcc.entry_point import report_errors
 
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = build_parser(DESCRIPTION, prog="python -m mtl_hcc.prepare")
     config = read_config(parser, arguments)
+    check_output_folder(Path(config.data.store), "--data.store")
     instantiate(parser, config).data.prepare_data()
     store = Path(config.data.store)
     for name in ("manifest.csv", "quality.csv", "quarantine.csv", "splits.csv"):

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mtl_hcc.atomic import check_output_folder
 from mtl_hcc.entry_point import report_errors
 from mtl_hcc.errors import ConfigError
 
@@ -72,24 +73,28 @@ def main(argv: Sequence[str] | None = None) -> None:
             where="--patients",
             remedy="Leave it out: a run folder holds its own patients.csv.",
         )
-    console = Console()
+    console = Console(markup=False, emoji=False)
+    place = arguments.run[0] if arguments.run else arguments.predictions[0].parent
+    output = arguments.output or place / "report"
+    if arguments.output:
+        check_output_folder(output, "--output")
     if arguments.run:
         study = read_runs(arguments.run, names=arguments.names)
-        place = arguments.run[0]
     else:
         study = read_files(arguments.predictions, arguments.patients, names=arguments.names)
-        place = arguments.predictions[0].parent
+    check_output_folder(output, "--output")
     settings = {
         "bootstraps": study.setting("bootstraps", 1000, arguments.bootstraps),
         "seed": study.setting("seed", 0, arguments.seed),
         "threshold": parse_threshold(arguments.threshold),
     }
-    output = arguments.output or place / "report"
+    for remark in study.remarks:
+        console.print(f"remark: {remark}", style="yellow", soft_wrap=True)
     report = write_report(
         study, output, workers=max(1, arguments.workers), progress=console.is_terminal, **settings
     )
     for name, reason in report.failed.items():
-        console.print(f"{name}: {reason}", style="yellow", soft_wrap=True, markup=False)
+        console.print(f"{name}: {reason}", style="yellow", soft_wrap=True)
     console.print(f"wrote {report.page}", soft_wrap=True)
     console.print(f"next: open {report.page.resolve().as_uri()} in a browser", soft_wrap=True)
 

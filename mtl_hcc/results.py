@@ -13,7 +13,7 @@ from mtl_hcc.atomic import write_bytes
 from mtl_hcc.data.covariates import CovariateKind
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.figures import FIGURES
-from mtl_hcc.metrics.clinical_baseline import clinical_baseline, oracle_predictions
+from mtl_hcc.metrics.clinical_baseline import ORACLE, clinical_baseline, oracle_predictions
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS, evaluate_predictions
 from mtl_hcc.metrics.results_table import results_table
 from mtl_hcc.patient import empty_quarantine
@@ -21,6 +21,8 @@ from mtl_hcc.reporting.analyzed import analyzed_patients
 from mtl_hcc.reporting.exhibits import drawn_figures
 from mtl_hcc.reporting.run_folder import BASELINES, PATIENTS, PREDICTIONS, QUARANTINE, read_csv
 from mtl_hcc.reporting.study import NETWORK
+from mtl_hcc.spreadsheet_cells import csv_bytes
+from mtl_hcc.tables.fitted_rows import fitted_models
 from mtl_hcc.training import TrainedFold
 from mtl_hcc.wandb_run import close, log_tables_and_figures
 
@@ -34,7 +36,7 @@ class RunResult:
     Attributes:
         tables: Name to table, as figures name their arguments: ``predictions`` (of the network,
             the clinical baselines and the oracle, by ``model``), ``metrics``, ``history``,
-            ``patients`` and ``quarantine``.
+            ``models`` (where each was fitted), ``patients`` and ``quarantine``.
         table: The table that is printed.
     """
 
@@ -77,6 +79,7 @@ def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> 
     tables = {
         "predictions": everything,
         "metrics": metrics,
+        "models": fitted_models(m for m in everything["model"].unique() if m != ORACLE),
         "history": pd.concat(
             [fold.history.assign(fold=fold.datamodule.fold) for fold in folds], ignore_index=True
         ),
@@ -166,4 +169,4 @@ def _splits(folds: Sequence[TrainedFold]) -> pd.DataFrame:
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    write_bytes(path, table.to_csv(index=False).encode())
+    write_bytes(path, csv_bytes(table))

@@ -157,6 +157,41 @@ REFUSED: dict[str, tuple[Change, list[str]]] = {
         lambda table: table.assign(model="treat all"),
         ["line 2", "column model", "decision curves", "Rename that model in every row"],
     ),
+    "half a fold": (cell(3, "fold", 0.5), ["line 5", "column fold", "'0.5'", "a whole number"]),
+    "most survival curves rise": (
+        lambda table: table.rename(
+            columns={"survival_365": "survival_730", "survival_730": "survival_365"}
+        ),
+        ["patient P0", "survival_730 is above survival_365", "in 60 of 60 rows", "exchanged"],
+    ),
+    "a horizon beyond all time": (
+        lambda table: table.assign(survival_99999999999999999999=0.5),
+        ["column survival_99999999999999999999", "1 to 36525 days", "Rename the column"],
+    ),
+    "one horizon twice": (
+        lambda table: table.assign(survival_0365=table["survival_365"]),
+        ["two columns of one horizon, survival_365 and survival_0365"],
+    ),
+    "a misspelt needed column": (
+        lambda table: table.rename(columns={"split": "Split"}),
+        ["no column split", "Is it Split? Rename it."],
+    ),
+    "two outcomes of a patient in two folds": (
+        lambda table: pd.concat([table, table.iloc[[2]].assign(fold=1, time_days=5000)]),
+        ["line 122", "patient P02", "column time_days", "5000 in fold 1", "one outcome per"],
+    ),
+    "class probabilities that do not sum to 1": (
+        lambda table: (
+            table[table["task"] == "mvi"]
+            .drop(columns=["probability", "risk", *(f"survival_{days}" for days in HORIZONS)])
+            .assign(probability_0=0.5, probability_1=0.4, probability_2=0.3)
+        ),
+        ["line 2", "patient P00", "probability_0 to probability_2 sum to 1.2", "sum to 1"],
+    ),
+    "a center that a spreadsheet would run": (
+        cell(3, "center", "=cmd|' /C calc'!A0"),
+        ["line 5", "column center", "begins like a formula, which a spreadsheet would run"],
+    ),
     "no rows": (lambda table: table.iloc[:0], ["no rows", "Run predict again"]),
 }
 
@@ -174,6 +209,24 @@ def test_what_cannot_be_read_is_one_message_with_the_place_and_a_remedy(tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def test_semicolons_are_told(tmp_path):
+    path = tmp_path / "run" / "predictions.csv"
+    path.parent.mkdir()
+    sound().to_csv(path, index=False, sep=";")
+    done = evaluate(tmp_path, path)
+    assert done.code == 2
+    assert "Save it separated by commas." in done.err
+
+
+def test_rows_with_more_cells_than_the_header_are_not_shifted(tmp_path):
+    path = write(sound(), tmp_path)
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(f"{row},1" for row in rows)]))
+    done = evaluate(tmp_path, path)
+    assert done.code == 2
+    assert "its rows have more cells than its header" in done.err
+
+
 def test_the_second_of_two_files_is_named_when_it_is_the_bad_one(tmp_path):
     good = write(sound(), tmp_path, "good")
     bad = write(cell(3, "risk", "high")(sound()), tmp_path, "bad")
@@ -181,6 +234,120 @@ def test_the_second_of_two_files_is_named_when_it_is_the_bad_one(tmp_path):
     assert done.code == 2
     assert str(bad) in done.err
     assert str(good) not in done.err
+
+
+# Remarked: read and computed, and the user is told -------------------------------------------
+
+
+def in_months(table: pd.DataFrame) -> pd.DataFrame:
+    survival = table["task"] == "os"
+    table.loc[survival, "time_days"] = (table.loc[survival, "time_days"] / 30.4375).astype(float)
+    return table
+
+
+def one_rises(table: pd.DataFrame) -> pd.DataFrame:
+    table.loc[4, ["survival_365", "survival_730"]] = [0.5, 0.6]
+    return table
+
+
+REMARKED: dict[str, tuple[Change, list[str], str]] = {
+    "months": (
+        in_months,
+        ["task os, column time_days: the longest of 60 times is", "are these months?", "30.4375"],
+        "the times can hardly be days",
+    ),
+    "Training instead of train": (
+        lambda table: table.replace({"split": {"train": "Training"}}),
+        ["split 'Training' (30 patients) is not train", "no cut-off is taken from it", "rename"],
+        "the split is called 'Training', not train",
+    ),
+    "test set": (
+        lambda table: table.replace({"split": {"external": "test set"}}),
+        ["split 'test set' (30 patients) is not test; rename it if test is meant"],
+        "the split is called 'test set', not test",
+    ),
+    "survival that rises": (
+        one_rises,
+        ["survival rises over time in 1 of 60 rows, first of patient P04", "survival_365 to"],
+        "predicted survival rises over time in 1 rows",
+    ),
+    "one risk for all": (
+        lambda table: where(lambda rows: rows["task"] == "os", risk=1.5)(table),
+        ["task os: risk is the same for all 60 rows, so nobody is ranked above another"],
+        "the prediction is the same for everybody",
+    ),
+    "a misspelt horizon": (
+        lambda table: table.rename(columns={"survival_365": "survival_1y"}),
+        ["column 'survival_1y' is not read; is it survival_365? Rename it."],
+        "",
+    ),
+    "other columns": (
+        lambda table: table.assign(age_years=60, surgeon="B"),
+        ["columns 'age_years', 'surgeon' are not read"],
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REMARKED)
+def test_what_looks_odd_is_said_on_the_terminal_and_beside_its_numbers(tmp_path, kind):
+    change, said, method = REMARKED[kind]
+    done = evaluate(tmp_path, write(change(sound()), tmp_path))
+    assert done.code == 0, done.err
+    for part in said:
+        assert part in done.out
+    metrics = pd.read_csv(tmp_path / "out" / "metrics.csv")
+    marked = metrics["method"].str.contains(method, regex=False)
+    assert marked.any()
+    assert method == "" or not marked.all(), "only what it concerns"
+
+
+def test_a_sound_table_gets_no_remark(tmp_path):
+    assert "remark" not in evaluate(tmp_path, write(sound(), tmp_path)).out
+
+
+def test_files_that_share_no_split_or_no_task_are_evaluated_and_said_not_to_be_compared(tmp_path):
+    first = sound().query("split == 'train' and task == 'os'")
+    other = sound().query("split == 'external' and task == 'mvi'")
+    done = evaluate(tmp_path, write(first, tmp_path, "a"), write(other, tmp_path, "b"))
+    assert done.code == 0, done.err
+    said = "a and b are not compared: a predicts os in train, b mvi in external"
+    assert said in done.out
+    assert pd.read_csv(tmp_path / "out" / "comparisons.csv").empty
+    assert set(metrics_of(tmp_path)["model"]) == {"a", "b"}
+
+
+def test_three_separated_patients_have_an_auc_of_1_without_interval(tmp_path):
+    """AUC 1.000 (1.000-1.000) from three patients would look like certainty."""
+    table = sound().query("task == 'mvi'").head(3).drop(columns=["risk", "time_days", "event"])
+    table["label"], table["probability"] = [0, 1, 1], [0.1, 0.8, 0.9]
+    done = evaluate(tmp_path, write(table, tmp_path), flags=("--bootstraps", "200"))
+    assert done.code == 0, done.err
+    auc = metrics_of(tmp_path).set_index("metric").loc["auc"]
+    assert auc["value"] == 1
+    assert np.isnan(auc["ci_low"])
+    assert "no interval: of these 3 patients it would have no width" in auc["method"]
+    assert "1.000 (" not in done.out
+
+
+def test_an_interval_of_few_patients_is_called_rough(tmp_path):
+    table = sound()
+    mvi = (table["task"] == "mvi") & (table["split"] == "external")
+    table.loc[mvi, "label"] = (np.arange(30) < 6).astype(int)
+    assert evaluate(tmp_path, write(table, tmp_path)).code == 0
+    auc = metrics_of(tmp_path).query("split == 'external' and metric == 'auc'").iloc[0]
+    assert auc["method"] == "delong; rough interval: only 6 patients in the smaller class"
+    assert np.isfinite(auc["ci_low"])
+
+
+@pytest.mark.parametrize("name", ["[/] old", "[bold]new[/bold]", "a [red]b", ":warning: c"])
+def test_names_with_brackets_are_printed_as_they_are(tmp_path, name):
+    files = [write(sound(), tmp_path, "a"), write(sound(seed=1), tmp_path, "b")]
+    done = evaluate(tmp_path, *files, flags=("--names", name, "other [x]", "--between", "split"))
+    assert done.code == 0, done.err
+    assert " ".join(name.split()[-1:]) in done.out
+    assert name.split()[0] in done.out
+    assert set(metrics_of(tmp_path)["model"]) == {name, "other [x]"}
 
 
 # Computed as far as possible ------------------------------------------------------------------

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 def plan_table(runs: Sequence[PlannedRun]) -> "Table":
     """Return the variants with what they change, and how far each seed got."""
     from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
     from rich.table import Table
 
     seeds = list(dict.fromkeys(run.seed for run in runs))
@@ -33,7 +32,7 @@ def plan_table(runs: Sequence[PlannedRun]) -> "Table":
         of_seed = {run.seed: run for run in runs if run.variant == variant}
         change = next(iter(of_seed.values())).change or "the design itself"
         states = [of_seed[seed].state if seed in of_seed else "-" for seed in seeds]
-        table.add_row(variant, *states, escape(change))
+        table.add_row(variant, *states, change)
     return table
 
 

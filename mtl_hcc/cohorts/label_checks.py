@@ -1,7 +1,7 @@
 """Which cells of a clinical table cannot be true: one small check per kind of fault."""
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 
 from mtl_hcc.errors import TableError
 from mtl_hcc.patient import CLASS_COLUMNS, SURVIVAL_ENDPOINTS
+from mtl_hcc.spreadsheet_cells import unusable_name
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _UNIT = re.compile(
@@ -95,6 +96,25 @@ def _is_number(cell: object) -> bool:
     if isinstance(cell, str):
         return NUMBER.fullmatch(cell) is not None and np.isfinite(float(cell))
     return bool(np.isfinite(cell))  # type: ignore[call-overload]
+
+
+def name_faults(table: pd.DataFrame, columns: Iterable[str]) -> Iterator[Fault]:
+    """Yield names of centers and splits that a spreadsheet would run, or cannot show.
+
+    Args:
+        table: Texts, with any of the columns.
+        columns: That hold names.
+    """
+    for column in columns:
+        if column not in table:
+            continue
+        for line, name in table[column].dropna().items():
+            if odd := unusable_name(str(name)):
+                yield Fault(
+                    _number(line),
+                    (column,),
+                    f"column {column}: {str(name)!r} {odd}; write another name",
+                )
 
 
 def survival_faults(table: pd.DataFrame) -> Iterator[Fault]:

@@ -12,14 +12,17 @@ from mtl_hcc.cohorts.label_checks import (
     Fault,
     carries_unit,
     class_faults,
+    name_faults,
     order_faults,
     survival_faults,
     to_numbers,
 )
 from mtl_hcc.cohorts.table_file import read_table_file
+from mtl_hcc.cohorts.table_remarks import table_remarks
 from mtl_hcc.errors import TableError
 from mtl_hcc.metrics.predictions import POOLED
 from mtl_hcc.patient import SURVIVAL_ENDPOINTS, empty_quarantine
+from mtl_hcc.spreadsheet_cells import unusable_name
 
 BadLabels = Literal["quarantine", "blank"]
 UNKNOWN_CENTER = "unknown"
@@ -76,6 +79,10 @@ def check_patient_table(
     for column in TEXT_COLUMNS:
         if column in table:
             table[column] = table[column].astype(object)
+    named_oddly = list(name_faults(table, TEXT_COLUMNS))
+    for fault in named_oddly:
+        table.loc[fault.line, list(fault.columns)] = np.nan
+    faults += named_oddly
     table["center"] = _centers(table, file)
     found = [*survival_faults(table), *order_faults(table), *class_faults(table)]
     faults += found
@@ -87,7 +94,8 @@ def check_patient_table(
         derived = derived.where(table["mvi_grade"].notna() & believed)
         table["mvi"] = table["mvi"].fillna(derived) if "mvi" in table else derived
     table, rows = _set_aside(table, faults, file, bad_labels)
-    quarantine = pd.concat([quarantine, rows], ignore_index=True)
+    remarks = table_remarks(table, file=file)
+    quarantine = pd.concat([remarks, quarantine, rows], ignore_index=True)
     if table.empty:
         raise TableError(
             f"no patient is left; the first reason: {quarantine['reason'].iloc[0]}",
@@ -126,7 +134,12 @@ def _check_names(cells: pd.DataFrame, file: str) -> tuple[pd.DataFrame, pd.DataF
         )
     known = names.dropna()
     for line, name in known.items():
-        if any(sign in name for sign in '/\\:*?"<>|\0') or name.startswith("."):
+        if odd := unusable_name(name):
+            reasons[name] = (
+                f"{file}, line {line}, column patient_id: {name!r} {odd}; use letters, digits, "
+                "'-' and '_'"
+            )
+        elif any(sign in name for sign in '/\\:*?"<>|\0') or name.startswith("."):
             reasons[name] = (
                 f"{file}, line {line}, column patient_id: {name!r} cannot be the name of a "
                 "folder; use letters, digits, '-' and '_'"

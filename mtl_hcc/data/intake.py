@@ -12,6 +12,7 @@ from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.data.store_place import check_store_place
 from mtl_hcc.errors import CohortError, ConfigError
 from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.spreadsheet_cells import csv_bytes, restored
 
 SOURCE_FILE = "source.json"
 
@@ -64,7 +65,7 @@ def renew_store(
         if not (store / SOURCE_FILE).exists():  # after a kill it can be told for a store
             write_bytes(store / SOURCE_FILE, b"{}")
         write_table(read.table, store / "patients.csv")
-        write_bytes(store / "quarantine.csv", read.quarantine.to_csv(index=False).encode())
+        write_bytes(store / "quarantine.csv", csv_bytes(read.quarantine))
         if len(read.quarantine):
             from mtl_hcc.data.quality_report import left_out, print_quarantine
 
@@ -111,7 +112,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         table: Indexed by ``patient_id``.
         path: The CSV file.
     """
-    write_bytes(path, table.to_csv(index_label="patient_id").encode())
+    write_bytes(path, csv_bytes(table.rename_axis("patient_id").reset_index()))
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -124,7 +125,7 @@ def read_table(path: Path) -> pd.DataFrame:
     table = pd.read_csv(
         path, dtype=text, keep_default_na=False, na_values=[""], float_precision="round_trip"
     )
-    return table.set_index("patient_id")
+    return restored(table).set_index("patient_id")
 
 
 def _settings(

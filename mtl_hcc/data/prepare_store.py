@@ -28,6 +28,7 @@ from mtl_hcc.imaging.store import (
     write_prepared,
 )
 from mtl_hcc.patient import Cohort, Patient
+from mtl_hcc.spreadsheet_cells import csv_bytes
 
 
 @dataclass(frozen=True)
@@ -217,4 +218,4 @@ def _write_tables(
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    write_bytes(path, table.to_csv(index=False).encode())
+    write_bytes(path, csv_bytes(table))

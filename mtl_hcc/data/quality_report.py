@@ -64,7 +64,7 @@ def print_report(store: PreparedStore, *, kept: int, console: Console | None = N
         kept: How many patients were kept from an earlier run.
         console: Where to print.
     """
-    console = console or Console()
+    console = console or Console(emoji=False)
     console.print(
         f"Prepared {len(store) - kept} patients, kept {kept} from before, "
         f"left out {left_out(store.quarantine)}: [bold]{escape(str(store.root))}[/bold]",
@@ -93,7 +93,7 @@ def print_quarantine(quarantine: pd.DataFrame, *, console: Console | None = None
         console: Where to print.
     """
     lines = [f"{row.patient_id}: {row.reason}" for row in quarantine.itertuples()]
-    _print_some(console or Console(), lines)
+    _print_some(console or Console(emoji=False), lines)
 
 
 def _print_some(console: Console, lines: list[str]) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 from mtl_hcc.data.endpoints import check_columns, event_flags, target_columns
 from mtl_hcc.errors import SplitError
 from mtl_hcc.patient import SURVIVAL_ENDPOINTS
+from mtl_hcc.split_names import meant_split
 
 
 def check_splits(
@@ -23,6 +24,7 @@ def check_splits(
         fold: Number of the fold, for the message.
     """
     check_columns(table, endpoints)
+    _check_names(splits, fold=fold)
     for name in ("train", "validation"):
         members = table.loc[splits.index[splits == name]]
         if members.empty:
@@ -44,6 +46,21 @@ def check_splits(
                 f"{', '.join(endpoints)}",
                 where=f"data.split, fold {fold}",
                 remedy="Choose another split: validation says which epoch is the best.",
+            )
+
+
+def _check_names(splits: pd.Series, *, fold: int) -> None:
+    """Raise when patients would be left out of a training because their split is misspelt."""
+    counts = splits.astype(str).value_counts()
+    for name, number in counts.items():
+        meant = meant_split(str(name))
+        if meant in ("train", "validation"):
+            found = ", ".join(f"{key} {count}" for key, count in counts.items())
+            raise SplitError(
+                f"{number} patients in split {str(name)!r} (found: {found})",
+                where=f"data.split, fold {fold}, e.g. patient {splits.index[splits == name][0]}",
+                expected=f"{meant}, if they are to be used in the training",
+                remedy=f"Rename the split to {meant}, or to something less like it.",
             )
 
 

@@ -22,14 +22,19 @@ MOST_REASONS = 6
 MOST_CENTERS = 6
 
 
-def cohort_flow(patients: pd.DataFrame, quarantine: pd.DataFrame | None = None) -> "Figure":
+def cohort_flow(
+    patients: pd.DataFrame,
+    quarantine: pd.DataFrame | None = None,
+    models: pd.DataFrame | None = None,
+) -> "Figure":
     """Draw boxes for the screened, the left out with reasons, the analyzed, and each split.
 
     Args:
         patients: The analyzed patients.
         quarantine: ``patient_id, step, reason``.
+        models: Where each was fitted, if that is known.
     """
-    table = flow_table(patients, quarantine)
+    table = flow_table(patients, quarantine, models)
     splits = in_order(patients) if "split" in patients else []
     screened = _screened(table)
     reasons = _reasons(table)

@@ -29,15 +29,18 @@ COLUMNS = ForestColumns(
 CHANCE = 0.5
 
 
-def forest_by_center(metrics: pd.DataFrame, predictions: pd.DataFrame) -> "Figure":
+def forest_by_center(
+    metrics: pd.DataFrame, predictions: pd.DataFrame, models: pd.DataFrame | None = None
+) -> "Figure":
     """Draw C-index or AUC of the first model by unseen center: a panel per task.
 
     Args:
         metrics: As ``metrics.csv``.
         predictions: Table of predictions: the center of a split with a single one.
+        models: Where each was fitted, if that is known.
     """
     tasks = center_values(metrics, predictions)
-    caption = pooling_caption(tasks)
+    caption = pooling_caption(tasks, models)
     if not tasks:
         figure = empty_figure(WIDTH, 1.5)
         axes = figure.add_subplot()

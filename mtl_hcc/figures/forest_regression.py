@@ -36,17 +36,22 @@ WIDEST = (0.05, 20.0)
 MARKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 
-def forest_regression(patients: pd.DataFrame, predictions: pd.DataFrame | None = None) -> "Figure":
+def forest_regression(
+    patients: pd.DataFrame,
+    predictions: pd.DataFrame | None = None,
+    models: pd.DataFrame | None = None,
+) -> "Figure":
     """Draw the ratios of the models of several variables: a panel per outcome.
 
     Args:
         patients: The cohort's table.
         predictions: Table of predictions; the first model is the network.
+        models: Where each was fitted, if that is known.
     """
     from matplotlib.ticker import NullLocator
 
     values = regression_values(patients, predictions)
-    caption = regression_caption(values)
+    caption = regression_caption(values, models)
     shown = values[values["model"] != UNIVARIATE]
     if shown.empty:
         figure = empty_figure(WIDTH, 1.5)

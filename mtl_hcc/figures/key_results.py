@@ -16,6 +16,7 @@ from mtl_hcc.figures.canvas import (
 )
 from mtl_hcc.metrics.clinical_baseline import ORACLE
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
+from mtl_hcc.tables.fitted_rows import fitted_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,12 +27,13 @@ MAIN_METRICS = {"concordance_harrell": "C-index", "auc": "AUC"}
 CHANCE = 0.5
 
 
-def key_results(metrics: pd.DataFrame) -> "Figure":
+def key_results(metrics: pd.DataFrame, models: pd.DataFrame | None = None) -> "Figure":
     """Draw a panel per outcome and split (but train), a point with its interval per model.
 
     Args:
         metrics: As from ``evaluate_predictions``; the first model is the one that is reported, the
             oracle of the phantom is drawn hollow.
+        models: Where each was fitted, if that is known.
     """
     rows = metrics[
         (metrics["center"] == ALL_CENTERS)
@@ -46,8 +48,8 @@ def key_results(metrics: pd.DataFrame) -> "Figure":
         return describe(figure, "Main metrics: none could be computed.")
     splits = in_split_order(list(rows["split"].unique()))[::-1]
     outcomes = list(rows[["task", "metric"]].drop_duplicates().itertuples(index=False, name=None))
-    models = [str(name) for name in rows["model"].drop_duplicates()]
-    panel = 0.22 * len(models) + 0.75
+    named = [str(name) for name in rows["model"].drop_duplicates()]
+    panel = 0.22 * len(named) + 0.75
     figure = empty_figure(WIDTH, panel * len(splits) + 0.2)
     grid = figure.subplots(len(splits), len(outcomes), sharex=True, squeeze=False)
     low = float(np.nanmin([rows["ci_low"].min(), rows["value"].min(), CHANCE]))
@@ -57,14 +59,14 @@ def key_results(metrics: pd.DataFrame) -> "Figure":
             inside = rows[
                 (rows["split"] == split) & (rows["task"] == task) & (rows["metric"] == metric)
             ]
-            _draw_models(axes, inside, models)
+            _draw_models(axes, inside, named)
             axes.set_xlim(max(0.0, low - 0.03), 1.0)
             axes.set_title(_title(inside, split, task), fontsize=8)
             if column:
                 axes.tick_params(labelleft=False)
             if line == len(splits) - 1:
                 axes.set_xlabel(MAIN_METRICS[metric], fontsize=8)
-    return describe(figure, _caption(rows, models, splits))
+    return describe(figure, _caption(rows, named, splits, fitted_in_words(models)))
 
 
 def _title(inside: pd.DataFrame, split: str, task: str) -> str:
@@ -97,12 +99,12 @@ def _draw_models(axes: "Axes", inside: pd.DataFrame, models: list[str]) -> None:
         )
 
 
-def _caption(rows: pd.DataFrame, models: list[str], splits: list[str]) -> str:
+def _caption(rows: pd.DataFrame, models: list[str], splits: list[str], fitted: str) -> str:
     beside = f", beside {', '.join(models[1:])}" if len(models) > 1 else ""
     methods = rows["method"].astype(str).str.contains("pairs within a fold").any()
     folds = " Pairs of patients are compared within a fold." if methods else ""
     hollow = " The oracle (hollow) knows the phantom's truth." if ORACLE in models else ""
     return (
         f"Discrimination of {models[0]}{beside}, on {', '.join(splits)}, with 95% intervals; n "
-        f"and events stand above each panel. All models were fitted on train.{folds}{hollow}"
+        f"and events stand above each panel. {fitted}{folds}{hollow}"
     )

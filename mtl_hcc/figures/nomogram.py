@@ -25,22 +25,31 @@ HEIGHTS = (0.12, -0.12, 0.42)
 """Where a label may stand: above its line, below, or above the others."""
 
 
-def nomogram_mvi(patients: pd.DataFrame, predictions: pd.DataFrame | None = None) -> "Figure":
+def nomogram_mvi(
+    patients: pd.DataFrame,
+    predictions: pd.DataFrame | None = None,
+    models: pd.DataFrame | None = None,
+) -> "Figure":
     """Draw the nomogram of MVI: clinical variables and the network.
 
     Args:
         patients: The cohort's table.
         predictions: Table of predictions; the first model is the network.
+        models: Where each was fitted, if that is known.
     """
-    return _of_outcome(patients, predictions, "mvi")
+    return _of_outcome(patients, predictions, "mvi", models)
 
 
-def nomogram_os(patients: pd.DataFrame, predictions: pd.DataFrame | None = None) -> "Figure":
+def nomogram_os(
+    patients: pd.DataFrame,
+    predictions: pd.DataFrame | None = None,
+    models: pd.DataFrame | None = None,
+) -> "Figure":
     """Draw the nomogram of overall survival: clinical variables and the network.
 
     Args: see :func:`nomogram_mvi`.
     """
-    return _of_outcome(patients, predictions, "os")
+    return _of_outcome(patients, predictions, "os", models)
 
 
 def draw_nomogram(nomogram: Nomogram) -> "Figure":
@@ -65,9 +74,14 @@ def draw_nomogram(nomogram: Nomogram) -> "Figure":
     return figure
 
 
-def _of_outcome(patients: pd.DataFrame, predictions: pd.DataFrame | None, task: str) -> "Figure":
+def _of_outcome(
+    patients: pd.DataFrame,
+    predictions: pd.DataFrame | None,
+    task: str,
+    models: pd.DataFrame | None,
+) -> "Figure":
     try:
-        nomogram, said = outcome_nomogram(patients, predictions, task)
+        nomogram, said = outcome_nomogram(patients, predictions, task, models)
     except NotComputableError as error:
         figure = empty_figure(WIDTH, 1.5)
         axes = figure.add_subplot()

@@ -19,6 +19,7 @@ from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.sources import quick_marks
 from mtl_hcc.patient import Cohort
+from mtl_hcc.spreadsheet_cells import restored
 
 _TYPES = {"F16": np.float16, "U8": np.uint8, "BOOL": np.bool_}
 _REMEDY = "Delete the file and run prepare again; the other patients are not redone."
@@ -255,12 +256,13 @@ class PreparedStore:
         path = self.root / name
         text = {"patient_id": str, "center": str, "split": str, "step": str, "reason": str}
         try:
-            return pd.read_csv(
+            table = pd.read_csv(
                 path,
                 dtype=text,
                 keep_default_na=False,
                 na_values=[""],
                 float_precision="round_trip",
             )
+            return restored(table)
         except (OSError, ValueError) as error:
             raise StoreError(f"{error}", where=str(path), remedy="Run prepare again.") from error

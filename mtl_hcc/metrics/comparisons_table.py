@@ -59,6 +59,29 @@ def dropped_patients(comparisons: pd.DataFrame) -> list[str]:
     ]
 
 
+def not_compared(predictions: pd.DataFrame) -> list[str]:
+    """Return a sentence for each model that shares no task in one split with the first.
+
+    Args:
+        predictions: Table of predictions of several models.
+    """
+    first, *others = predictions["model"].unique()
+    places = {
+        model: list(dict.fromkeys(zip(rows["task"], rows["split"], strict=True)))
+        for model, rows in predictions.groupby("model", sort=False)
+    }
+    return [
+        f"{first} and {other} are not compared: {first} predicts {_in_words(places[first])}, "
+        f"{other} {_in_words(places[other])}"
+        for other in others
+        if not set(places[first]) & set(places[other])
+    ]
+
+
+def _in_words(places: list[tuple[str, str]]) -> str:
+    return ", ".join(f"{task} in {split}" for task, split in places)
+
+
 def _cell(difference: float, p: float) -> str:
     if not np.isfinite(difference):
         return "-"

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.bootstrap import percentile_interval
+from mtl_hcc.metrics.interval_limits import judged_intervals
+from mtl_hcc.metrics.prediction_remarks import prediction_remarks, with_remarks
 from mtl_hcc.metrics.predictions import POOLED, check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
@@ -41,7 +43,8 @@ def evaluate_predictions(
 ) -> pd.DataFrame:
     """Compute the metrics of every model, split, center and task.
 
-    Nothing aborts: a metric without a value has an empty ``value`` and its reason in ``method``.
+    Nothing aborts: a metric without a value has an empty ``value`` and its reason in ``method``,
+    which also says where an interval is rough and what looks odd in the predictions.
     Where a split holds several folds (k-fold), pairs of patients are compared within a fold, since
     the risks of two models are on two scales; sums of pairs are added over the folds.
 
@@ -84,7 +87,8 @@ def evaluate_predictions(
     metrics = pd.DataFrame(records, columns=METRIC_COLUMNS)
     numbers = ["horizon_days", "value", "ci_low", "ci_high"]
     metrics[numbers] = metrics[numbers].astype(float)
-    return metrics.astype({"events": "Int64"})
+    metrics = judged_intervals(metrics.astype({"events": "Int64"}))
+    return with_remarks(metrics, prediction_remarks(table))
 
 
 def _by_center(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -1,6 +1,7 @@
 """How results are shown at the end of a run: a row per split and metric, models in columns."""
 
 from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,9 +52,11 @@ def print_results(table: "Table") -> None:
     from rich.console import Console
     from rich.measure import Measurement
 
-    console, endless = Console(), Console(width=1000)
+    # Names of models, splits and tasks are shown as they are, brackets and colons included.
+    plain = partial(Console, markup=False, emoji=False)
+    console, endless = plain(), plain(width=1000)
     needed = Measurement.get(endless, endless.options, table).maximum
-    Console(width=max(console.width, needed)).print(table)
+    plain(width=max(console.width, needed)).print(table)
 
 
 def results_markdown(metrics: pd.DataFrame, *, models: Sequence[str] | None = None) -> str:

@@ -115,8 +115,9 @@ def figure_block(figure: FigureFiles) -> Block:
 def table_block(table: TableFile, *, folded: bool = False, beside_figure: bool = False) -> Block:
     """Return a table as a block, or the reason why it could not be made.
 
-    Columns whose name begins with a capital are for print; the others hold numbers behind them and
-    stand in the CSV file only, unless there is no column for print.
+    Columns whose name begins with a capital are for print, or those that the table itself names in
+    ``attrs["printed"]``; the others hold numbers behind them and stand in the CSV file only, unless
+    there is no column for print.
 
     Args:
         table: The table.
@@ -129,7 +130,9 @@ def table_block(table: TableFile, *, folded: bool = False, beside_figure: bool =
     everything = table.table
     if everything.empty:
         return Note(f"{title}: {table.caption or 'nothing to show'}", missing=True)
-    printed = [name for name in everything if _is_printed(everything[name])]
+    printed = everything.attrs.get("printed") or [
+        name for name in everything if _is_printed(everything[name])
+    ]
     shown = everything[everything.columns if table.whole else printed or everything.columns]
     shown = shown.head(MOST_ROWS)
     hidden = f"The first {MOST_ROWS} of {len(everything)} rows; the CSV file holds all."

@@ -46,6 +46,9 @@ def compose(
     made = own_tables(study, settings)
     everything = {**made, **tables}
     special: Blocks = {
+        "results": [
+            Note(f"The input looks odd: {remark}.", missing=True) for remark in study.remarks
+        ],
         "limits": [Points("", limits(study))],
         "tripod": [_checklist(made["tripod_ai"])],
     }

@@ -32,6 +32,12 @@ def limits(study: Study) -> list[str]:
             "These patients are simulated. The results show that the software works and say "
             "nothing about real patients."
         )
+    said += [f"The input looks odd: {remark}." for remark in study.remarks]
+    if not study.ours:
+        said.append(
+            "Only predictions were given: what the models were fitted on is not known, nor whether "
+            "the patients of any split are new to them. The names of the splits are believed."
+        )
     said += _splits(study, patients)
     said += _events(patients)
     if "quarantine" in study.missing:
@@ -45,7 +51,12 @@ def limits(study: Study) -> list[str]:
 def _splits(study: Study, patients: pd.DataFrame) -> list[str]:
     splits = set(patients["split"])
     said = []
-    if study.predictions["fold"].nunique() > 1:
+    if study.predictions["fold"].nunique() > 1 and not study.ours:
+        said.append(
+            "Several folds: the values are of several models and not of one of them. Whether each "
+            "was fitted without the patients of its test rows is not known."
+        )
+    elif study.predictions["fold"].nunique() > 1:
         said.append(
             "Cross-validation: several networks were trained, each tested on other patients. The "
             "values say how well this way of training works, not how well one of the networks does."
@@ -55,8 +66,9 @@ def _splits(study: Study, patients: pd.DataFrame) -> list[str]:
             "No external patients: whether the results hold in another hospital is not known."
         )
     if splits <= {"train", "validation"}:
+        used = "were used" if study.ours else "are called train or validation, thus were used"
         said.append(
-            "All patients were used for training or for stopping it: the values are too good."
+            f"All patients {used} for training or for stopping it: the values are too good."
         )
     return said
 

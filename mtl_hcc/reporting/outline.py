@@ -13,12 +13,23 @@ class Section:
         title: Heading.
         lead: What the section answers, in plain words.
         words: A figure or table whose name holds one of them belongs here; the longest word wins.
+        lead_of_others: In place of ``lead`` where the models are not ours, so that it is not known
+            what they were fitted on.
     """
 
     anchor: str
     title: str
     lead: str
     words: tuple[str, ...] = ()
+    lead_of_others: str = ""
+
+    def lead_for(self, *, ours: bool) -> str:
+        """Return the lead of a study.
+
+        Args:
+            ours: Whether our own training made the models.
+        """
+        return self.lead if ours or not self.lead_of_others else self.lead_of_others
 
 
 SECTIONS = (
@@ -29,6 +40,8 @@ SECTIONS = (
         "Read the patients that the model never saw (test, external) first; the numbers of the "
         "training patients are there only to show how much was learned by heart.",
         ("key_results",),
+        "How well the model did. Only predictions were given: what the models were fitted on, and "
+        "whether they had seen the patients of test or external, is not known.",
     ),
     Section(
         "flow",

@@ -14,6 +14,7 @@ def render_page(
     subtitle: str,
     summary: Sequence[tuple[str, str]],
     blocks: Mapping[str, Sequence[Block]],
+    ours: bool = False,
 ) -> str:
     """Return the page as HTML that needs nothing but itself.
 
@@ -22,6 +23,7 @@ def render_page(
         subtitle: Date and version.
         summary: Name and value of what the reader should know first.
         blocks: Anchor of a section to what it shows; a section without blocks is left out.
+        ours: Whether our own training made the models.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -35,5 +37,6 @@ def render_page(
         summary=summary,
         sections=[(part, blocks[part.anchor]) for part in SECTIONS if blocks.get(part.anchor)],
         version=__version__,
+        ours=ours,
         style=Markup(here.joinpath("page.css").read_text("utf-8")),  # our own file
     )

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from mtl_hcc.errors import TableError
 from mtl_hcc.metrics.prediction_files import read_prediction_files
+from mtl_hcc.metrics.prediction_remarks import prediction_remarks
+from mtl_hcc.reporting.given_patients import check_patients
 from mtl_hcc.reporting.run_folder import check_names, read_csv
 from mtl_hcc.reporting.study import Study
 
@@ -25,9 +24,11 @@ def read_files(
 
     Raises:
         ConfigError: Not one name per file, or two files hold models of one name.
-        TableError: The clinical table holds none of the patients.
+        TableError: The clinical table holds none of the patients, one of them twice, or other
+            outcomes.
     """
     predictions = read_prediction_files(files, names)
+    remarks = [remark.text for remark in prediction_remarks(predictions)]
     missing = {
         "history": f"{NO_RUN}, so there are no learning curves.",
         "quarantine": f"{NO_RUN}, so nobody knows who was left out. Say so in the paper.",
@@ -36,24 +37,15 @@ def read_files(
     if patients is None:
         missing["patients"] = "No clinical table was given: add --patients patients.csv."
     else:
-        tables["patients"] = _patients(patients, predictions)
+        table = read_csv(patients)
+        check_names(table, patients)
+        tables["patients"], found = check_patients(table, predictions, patients)
+        remarks += found
     main = str(predictions["model"].iloc[0])
     return Study(
         name=main if main != "model" else files[0].stem,
         tables=tables,
         missing=missing,
         networks=(main,),
+        remarks=tuple(remarks),
     )
-
-
-def _patients(path: Path, predictions: pd.DataFrame) -> pd.DataFrame:
-    table = read_csv(path)
-    check_names(table, path)
-    if not table["patient_id"].isin(predictions["patient_id"]).any():
-        raise TableError(
-            f"none of its {len(table)} patients has a prediction",
-            where=f"{path}, column patient_id",
-            expected=f"names such as {predictions['patient_id'].iloc[0]}",
-            remedy="Name the table of the cohort that was predicted.",
-        )
-    return table

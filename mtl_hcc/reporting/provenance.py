@@ -35,7 +35,11 @@ def versions_table(study: Study) -> pd.DataFrame:
             "Report": [here.get(name, "") for name in names],
         }
     )
-    table.attrs["caption"] = "Versions of the training (from config.yaml) and of this report."
+    table.attrs["caption"] = (
+        "Versions of the training (from config.yaml) and of this report."
+        if study.versions
+        else "Versions of this report; those of the training are not known."
+    )
     return table
 
 
@@ -52,6 +56,8 @@ def settings_table(study: Study, settings: Mapping[str, Any]) -> pd.DataFrame:
     table.attrs["caption"] = (
         "Settings of the run, as in its config.yaml (empty ones left out, paths shortened), and of "
         "the statistics of this report."
+        if study.config
+        else "Settings of the statistics of this report; those of the training are not known."
     )
     return table
 

@@ -8,8 +8,14 @@ from typing import Any
 import pandas as pd
 
 from mtl_hcc.errors import ConfigError, RunError
+from mtl_hcc.metrics.clinical_baseline import ORACLE
+from mtl_hcc.metrics.prediction_remarks import prediction_remarks
 from mtl_hcc.metrics.predictions import read_predictions
+from mtl_hcc.patient import EVERYBODY
 from mtl_hcc.reporting.study import NETWORK, Study
+from mtl_hcc.spreadsheet_cells import restored
+from mtl_hcc.tables.cohort_flow import KEPT
+from mtl_hcc.tables.fitted_rows import fitted_models
 
 CONFIG = "config.yaml"
 PREDICTIONS = "predictions.csv"
@@ -50,6 +56,7 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> St
     everything = pd.concat(parts, ignore_index=True)
     of_network = everything["model"].isin(names)
     predictions = pd.concat([everything[of_network], everything[~of_network]], ignore_index=True)
+    ours = [name for name in predictions["model"].unique() if name != ORACLE]
     config, versions = read_config(runs[0] / CONFIG)
     tables, missing = cohort_tables(runs[0], config)
     history = read_history(runs[0])
@@ -61,13 +68,23 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> St
         tables["ablation"] = read_csv(ablation)
     return Study(
         name=title,
-        tables={"predictions": predictions, **tables},
+        tables={"predictions": predictions, "models": fitted_models(ours), **tables},
         missing=missing,
         config=config,
         versions=versions,
         runs=tuple(runs),
         networks=tuple(names),
+        remarks=remarks_of(predictions, tables.get("quarantine")),
     )
+
+
+def remarks_of(predictions: pd.DataFrame, quarantine: pd.DataFrame | None) -> tuple[str, ...]:
+    """Return what looks odd in the predictions, and what was said when the cohort was read."""
+    said = [remark.text for remark in prediction_remarks(predictions)]
+    if quarantine is not None:
+        of_table = quarantine.loc[quarantine["patient_id"] == EVERYBODY, "reason"]
+        said += [str(reason).removeprefix(KEPT) for reason in of_table]
+    return tuple(said)
 
 
 def full_design(run: Path) -> Path:
@@ -199,13 +216,16 @@ def read_csv(path: Path) -> pd.DataFrame:
         RunError: The file is damaged.
     """
     try:
-        return pd.read_csv(
+        table = pd.read_csv(
             path,
             dtype=TEXT_COLUMNS,
             keep_default_na=False,
             na_values=[""],
             float_precision="round_trip",
         )
+        if not isinstance(table.index, pd.RangeIndex):  # pandas would shift every column by one
+            raise ValueError("its rows have more cells than its header")
+        return restored(table)
     except (ValueError, OSError) as error:
         raise RunError(
             f"cannot be read ({error})",

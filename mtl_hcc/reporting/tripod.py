@@ -8,6 +8,7 @@ import pandas as pd
 
 from mtl_hcc import __version__
 from mtl_hcc.metrics.predictions import task_kind
+from mtl_hcc.metrics.thresholds import TRAIN
 from mtl_hcc.reporting.facts import is_phantom, setting, short
 from mtl_hcc.reporting.study import Study
 from mtl_hcc.reporting.tripod_items import ITEMS
@@ -87,7 +88,7 @@ def _of_tables(study: Study, settings: Mapping[str, Any]) -> dict[str, Answer]:
             f"Log hazard and event-free probability at horizons, class probability. Cut-off of "
             f"two-class tasks: {settings['threshold']}"
             f"{' (on the train rows)' if settings['threshold'] == 'youden' else ''}; high and low "
-            "risk: median of train.",
+            f"risk: {_median(study)}.",
         ),
         "20a": ("known" if quarantine is not None else "part", f"{flow}: section Cohort flow."),
         "20b": table_one,
@@ -100,6 +101,12 @@ def _of_tables(study: Study, settings: Mapping[str, Any]) -> dict[str, Answer]:
         ),
         "23b": ("known", by_center) if several else ("known", "One center: no clusters."),
     }
+
+
+def _median(study: Study) -> str:
+    """Return whose median parts high from low risk."""
+    main = study.predictions[study.predictions["model"] == study.networks[0]]
+    return "median of train" if (main["split"] == TRAIN).any() else "median of the rows themselves"
 
 
 def _sizes(patients: pd.DataFrame) -> str:
@@ -211,12 +218,13 @@ def _of_package(study: Study) -> dict[str, Answer]:
     run = bool(study.runs)
     return {
         "8a": ("part", f"{', '.join(kinds)}. Times in days."),
-        "12f": ("known", "No model was updated."),
-        "24": ("known", "No model was updated."),
+        "12f": ("known", "No model was updated.") if study.ours else ("open", OPEN),
+        "24": ("known", "No model was updated.") if study.ours else ("open", OPEN),
         "12g": ("known", f"By mtl_hcc {__version__} (predict): survival from the log hazard and "
                 "Breslow's baseline hazard of the training patients.")
         if run else ("open", OPEN),
-        "18f": ("part", f"mtl_hcc {__version__} (Apache-2.0); settings and versions: this report."),
+        "18f": ("part", f"{'mtl_hcc' if run else 'Statistics and figures: mtl_hcc'} {__version__} "
+                "(Apache-2.0); settings and versions: this report."),
         "22": ("part", "The run folder holds the model (weights and complete config)."
                ) if run else ("open", OPEN),
         "16": ("part", "Splits and centers: Table 1 and Cohort flow."),

@@ -28,6 +28,7 @@ from mtl_hcc.reporting.facts import summary
 from mtl_hcc.reporting.page import render_page
 from mtl_hcc.reporting.study import Study
 from mtl_hcc.reporting.workshop import Workshop
+from mtl_hcc.spreadsheet_cells import csv_bytes
 
 log = logging.getLogger(__name__)
 PAGE = "index.html"
@@ -74,13 +75,14 @@ def write_report(
         figures, tables = workshop.exhibits({**study.tables, "predictions": cut})
         blocks, made = compose(study, figures, tables, settings)
         write_files(folder, figures, {**tables, **made})
-        metrics.to_csv(folder / "metrics.csv", index=False)
-        comparisons.to_csv(folder / "comparisons.csv", index=False)
+        (folder / "metrics.csv").write_bytes(csv_bytes(metrics))
+        (folder / "comparisons.csv").write_bytes(csv_bytes(comparisons))
         page = render_page(
             title=study.name,
             subtitle=f"mtl_hcc {__version__}, {date.today().isoformat()}",
             summary=summary(study),
             blocks=blocks,
+            ours=study.ours,
         )
         (folder / PAGE).write_text(page, encoding="utf-8")
     items: list[FigureFiles | TableFile] = [*figures.values(), *tables.values()]
@@ -121,7 +123,7 @@ def write_files(
             (folder / "figures" / f"{figure.name}.png").write_bytes(figure.png)
     for table in tables.values():
         if table.table is not None:
-            table.table.to_csv(folder / "tables" / f"{table.name}.csv", index=False)
+            (folder / "tables" / f"{table.name}.csv").write_bytes(csv_bytes(table.table))
 
 
 def refuse_other_folder(output: Path) -> None:

@@ -38,6 +38,7 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
 """Name to table. Arguments are named after the tables that they need: ``predictions``,
 ``patients``, ``metrics``, ``comparisons``, ``ablation``. A table's ``attrs["caption"]`` says n,
 events and what was fitted where. Columns whose name begins with a capital are for print, the
-others hold the numbers behind them."""
+others hold the numbers behind them; a table whose columns are called as the user calls centers or
+splits names those for print in ``attrs["printed"]``."""
 
 __all__ = ["TABLES"]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.tables.column_names import readable_name
+from mtl_hcc.tables.fitted_rows import fitted_in_words
 from mtl_hcc.tables.main_metrics import MAIN_METRICS, main_rows
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 
@@ -36,13 +37,16 @@ NUMBERS = [
 
 
 def against_baselines(
-    metrics: pd.DataFrame, comparisons: pd.DataFrame | None = None
+    metrics: pd.DataFrame,
+    comparisons: pd.DataFrame | None = None,
+    models: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return C-index or AUC of every model, and by how much the first model is above it.
 
     Args:
         metrics: As ``metrics.csv``; the first model is the network.
         comparisons: As ``comparisons.csv``, for differences and p-values.
+        models: Where each was fitted, if that is known.
 
     Returns:
         A row per split, task and model: columns for print (capitals), and the numbers behind them.
@@ -65,7 +69,7 @@ def against_baselines(
     ]
     table = pd.DataFrame(records).reindex(columns=[*PRINTED, *NUMBERS])
     table[PRINTED] = table[PRINTED].fillna("")
-    table.attrs["caption"] = _caption(first, compared=bool(found))
+    table.attrs["caption"] = _caption(first, fitted_in_words(models), compared=bool(found))
     return table
 
 
@@ -108,10 +112,10 @@ def _differences(comparisons: pd.DataFrame, first: str) -> dict[tuple[str, ...],
     return found
 
 
-def _caption(first: str, *, compared: bool) -> str:
+def _caption(first: str, fitted: str, *, compared: bool) -> str:
     parts = [
         "C-index (survival) and AUC (classes) of every model by split, 95% intervals as in "
-        "metrics.csv; clinical models are fitted on the train rows of each fold."
+        f"metrics.csv. {fitted}"
     ]
     if compared:
         parts.append(

@@ -4,18 +4,22 @@ import pandas as pd
 
 from mtl_hcc.tables.center_values import FEWEST_EVENTS, CenterValues, center_values
 from mtl_hcc.tables.column_names import readable_name
+from mtl_hcc.tables.fitted_rows import fitted_on_train
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 
 PRINTED = ["Task", "Metric", "Center", "Patients", "Events", "Value (95% CI)", "Weight", "Note"]
 NUMBERS = ["value", "ci_low", "ci_high"]
 
 
-def by_center(metrics: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+def by_center(
+    metrics: pd.DataFrame, predictions: pd.DataFrame, models: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return C-index or AUC of the first model in every unseen center, pooled by random effects.
 
     Args:
         metrics: As ``metrics.csv``.
         predictions: Table of predictions.
+        models: Where each was fitted, if that is known.
 
     Returns:
         A row per task and center, and one of the pooled value with its prediction interval, I2 and
@@ -25,18 +29,23 @@ def by_center(metrics: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     tasks = center_values(metrics, predictions)
     records = [record for task in tasks for record in _records(task)]
     table = pd.DataFrame(records, columns=[*PRINTED, *NUMBERS])
-    table.attrs["caption"] = pooling_caption(tasks)
+    table.attrs["caption"] = pooling_caption(tasks, models)
     return table
 
 
-def pooling_caption(tasks: list[CenterValues]) -> str:
+def pooling_caption(tasks: list[CenterValues], models: pd.DataFrame | None = None) -> str:
     """Return how centers are pooled, for the caption of the table and of the figure."""
     if not tasks:
         return "No unseen center has a C-index or an AUC."
+    seen = (
+        ", which the network was not trained on"
+        if fitted_on_train(models)
+        else "; it is not known whether the model was trained on them"
+    )
     return (
         f"C-index (survival) and AUC (classes) by center, of the {' and '.join(tasks[0].splits)} "
-        "rows, which the network was not trained on. Pooled: random effects (restricted maximum "
-        "likelihood, Hartung and Knapp's modified interval) on the logit scale, with standard "
+        f"rows{seen}. Pooled: random effects (restricted maximum likelihood, "
+        "Hartung and Knapp's modified interval) on the logit scale, with standard "
         "errors from the 95% intervals of the centers. A center with fewer than "
         f"{FEWEST_EVENTS} events, or fewer than {FEWEST_EVENTS} patients without, is not "
         "estimable; fewer than three centers with an estimate are not pooled. With few centers the "

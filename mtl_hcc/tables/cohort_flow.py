@@ -5,6 +5,7 @@ import re
 import pandas as pd
 
 from mtl_hcc.tables.clinical_columns import SURVIVAL
+from mtl_hcc.tables.fitted_rows import fitted_on_train
 
 KEPT = "kept: "
 """Begins the reason of a patient who stayed, and of whom only a label or a value was emptied."""
@@ -23,12 +24,17 @@ STEPS = {
 SPLIT_ORDER = ("train", "validation", "test", "external")
 
 
-def cohort_flow(patients: pd.DataFrame, quarantine: pd.DataFrame | None = None) -> pd.DataFrame:
+def cohort_flow(
+    patients: pd.DataFrame,
+    quarantine: pd.DataFrame | None = None,
+    models: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return the flow of patients, a row per box and reason.
 
     Args:
         patients: The analyzed patients.
         quarantine: ``patient_id, step, reason``; without it nobody knows who was left out.
+        models: Where each was fitted, if that is known.
 
     Returns:
         ``Step, Group, Patients, Detail``: ``Screened``, ``Left out`` by step and reason,
@@ -51,7 +57,7 @@ def cohort_flow(patients: pd.DataFrame, quarantine: pd.DataFrame | None = None) 
             (EMPTIED, *row) for row in _reasons(emptied(patients, quarantine), first_only=False)
         ]
     table = pd.DataFrame(rows, columns=["Step", "Group", "Patients", "Detail"])
-    table.attrs["caption"] = _caption(patients, quarantine, gone)
+    table.attrs["caption"] = _caption(patients, quarantine, gone, models)
     return table
 
 
@@ -146,7 +152,12 @@ def _centers(inside: pd.DataFrame, split: str) -> list[tuple[str, str, int, str]
     ]
 
 
-def _caption(patients: pd.DataFrame, quarantine: pd.DataFrame | None, gone: pd.DataFrame) -> str:
+def _caption(
+    patients: pd.DataFrame,
+    quarantine: pd.DataFrame | None,
+    gone: pd.DataFrame,
+    models: pd.DataFrame | None,
+) -> str:
     analyzed = f"{len(patients)} analyzed"
     if quarantine is None:
         said = f"{analyzed}; who was screened and left out is not known."
@@ -154,7 +165,9 @@ def _caption(patients: pd.DataFrame, quarantine: pd.DataFrame | None, gone: pd.D
         number = gone["patient_id"].nunique()
         said = f"{len(patients) + number} screened, {number} left out, {analyzed}."
     folds = patients["fold"].nunique() if "fold" in patients else 1
-    if folds > 1:
+    if folds > 1 and not fitted_on_train(models):
+        said += f" {folds} folds; whether each model was fitted without its test rows is not known."
+    elif folds > 1:
         said += (
             f" {folds} folds: each patient is tested in one of them by a network that was trained "
             "without the patient."

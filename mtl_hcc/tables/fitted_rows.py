@@ -1,10 +1,11 @@
 """On whom a regression is fitted: train rows for clinical variables, unseen rows for the network.
 
 On its own train rows a network looks better than it is, so its worth beside clinical variables is
-told on patients that it never saw.
+told on patients that it never saw. Whether a model saw a row is known of our own runs only: they
+come with the table ``models`` (``model, fitted_on``); nothing is claimed about anybody else's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +66,27 @@ def unseen_splits(predictions: pd.DataFrame) -> tuple[str, ...]:
     return tuple(s for s in splits if s in UNSEEN) or tuple(s for s in splits if s != TRAIN)
 
 
-def in_words(splits: Sequence[str]) -> str:
-    """Say which rows those are, and how new they were to the network."""
+def fitted_models(models: Iterable[str]) -> pd.DataFrame:
+    """Return the table of models that were all fitted on train: those of a run of ours."""
+    return pd.DataFrame({"model": list(models), "fitted_on": TRAIN})
+
+
+def fitted_on_train(models: pd.DataFrame | None) -> bool:
+    """Tell whether it is known that the models were fitted on the train rows, and on no others."""
+    return models is not None and len(models) > 0 and bool((models["fitted_on"] == TRAIN).all())
+
+
+def fitted_in_words(models: pd.DataFrame | None) -> str:
+    """Say where the models were fitted, or that it is not known."""
+    if fitted_on_train(models):
+        return "All models were fitted on train."
+    return "Where the models were fitted is not known: only their predictions were given."
+
+
+def in_words(splits: Sequence[str], models: pd.DataFrame | None = None) -> str:
+    """Say which rows those are, and how new they were to the network, where that is known."""
+    if not fitted_on_train(models):
+        return f"{' and '.join(splits)} rows; whether the model was fitted on them is not known"
     names = f"{' and '.join(splits)} rows, which the network "
     if "validation" in splits:
         return names + "was not trained on, though they chose its best epoch"

@@ -24,24 +24,35 @@ FEWEST_EVENTS = 10
 """No nomogram is drawn of a model with fewer events (of MVI: or fewer patients without)."""
 
 
-def nomogram_mvi(patients: pd.DataFrame, predictions: pd.DataFrame | None = None) -> pd.DataFrame:
+def nomogram_mvi(
+    patients: pd.DataFrame,
+    predictions: pd.DataFrame | None = None,
+    models: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return the nomogram of MVI (logistic regression) as a table.
 
     Args: see :func:`outcome_nomogram`.
     """
-    return _table(patients, predictions, "mvi")
+    return _table(patients, predictions, "mvi", models)
 
 
-def nomogram_os(patients: pd.DataFrame, predictions: pd.DataFrame | None = None) -> pd.DataFrame:
+def nomogram_os(
+    patients: pd.DataFrame,
+    predictions: pd.DataFrame | None = None,
+    models: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Return the nomogram of overall survival (Cox regression) as a table.
 
     Args: see :func:`outcome_nomogram`.
     """
-    return _table(patients, predictions, "os")
+    return _table(patients, predictions, "os", models)
 
 
 def outcome_nomogram(
-    patients: pd.DataFrame, predictions: pd.DataFrame | None, task: str
+    patients: pd.DataFrame,
+    predictions: pd.DataFrame | None,
+    task: str,
+    models: pd.DataFrame | None = None,
 ) -> tuple[Nomogram, str]:
     """Fit the model of one outcome and return its nomogram and caption.
 
@@ -52,6 +63,7 @@ def outcome_nomogram(
         patients: The cohort's table.
         predictions: Table of predictions; the first model is the network.
         task: ``mvi``, ``os`` or ``rfs``.
+        models: Where each model of the predictions was fitted, if that is known.
 
     Raises:
         NotComputableError: There is nothing to fit, or it cannot be fitted; with the reason.
@@ -74,7 +86,7 @@ def outcome_nomogram(
     axes = _axes(model, coefficients)
     fitted_on = train_patients(patients, predictions)[1]
     if model.score:
-        fitted_on = in_words(model.score.splits)
+        fitted_on = in_words(model.score.splits, models)
     said = _caption(model, found, fitted_on)
     if not model.outcome.time:
         intercept = float(found.attrs["intercept"])
@@ -92,9 +104,14 @@ def outcome_nomogram(
     return Nomogram(axes, -float(scores.mean()), name, survival), said
 
 
-def _table(patients: pd.DataFrame, predictions: pd.DataFrame | None, task: str) -> pd.DataFrame:
+def _table(
+    patients: pd.DataFrame,
+    predictions: pd.DataFrame | None,
+    task: str,
+    models: pd.DataFrame | None,
+) -> pd.DataFrame:
     try:
-        nomogram, said = outcome_nomogram(patients, predictions, task)
+        nomogram, said = outcome_nomogram(patients, predictions, task, models)
     except NotComputableError as error:
         table = pd.DataFrame(columns=NOMOGRAM_COLUMNS)
         table.attrs["caption"] = f"No nomogram of {readable_name(task)}: {error}."

@@ -23,12 +23,14 @@ ROW = ["outcome", "covariate", "comparison"]
 def regression(
     patients: pd.DataFrame,
     predictions: pd.DataFrame | None = None,
+    models: pd.DataFrame | None = None,
     *,
     covariates: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Return odds ratios (MVI) and hazard ratios (OS, RFS) of each variable alone and together.
 
-    Args: see :func:`~mtl_hcc.tables.regression_values.regression_values`, which holds the numbers.
+    Args: see :func:`~mtl_hcc.tables.regression_values.regression_values`, which holds the numbers;
+    ``models`` says where each model of the predictions was fitted, if that is known.
 
     Returns:
         ``Outcome, Covariate, Comparison`` and, for each of ``Univariate``, ``Multivariate`` and
@@ -38,7 +40,7 @@ def regression(
     values = regression_values(patients, predictions, covariates=covariates)
     columns = _columns(with_network=bool(values.attrs["unseen"]))
     table = pd.DataFrame(_records(values), columns=columns).fillna("")
-    table.attrs["caption"] = regression_caption(values, by_user=bool(covariates))
+    table.attrs["caption"] = regression_caption(values, models, by_user=bool(covariates))
     return table
 
 
@@ -64,7 +66,9 @@ def _records(values: pd.DataFrame) -> list[dict[str, str]]:
     return records
 
 
-def regression_caption(values: pd.DataFrame, *, by_user: bool = False) -> str:
+def regression_caption(
+    values: pd.DataFrame, models: pd.DataFrame | None = None, *, by_user: bool = False
+) -> str:
     """Return what was fitted on whom, for the caption of the table and of the figure."""
     if values.empty:
         return "No regression: the cohort's table has no clinical column, or no known outcome."
@@ -89,7 +93,7 @@ def regression_caption(values: pd.DataFrame, *, by_user: bool = False) -> str:
         parts.append(
             "With network: the same variables (again one term per "
             f"{EVENTS_PER_TERM} events) and the network's prediction, log odds or log hazard per "
-            f"standard deviation, fitted on {in_words(unseen.split(' and '))}; "
+            f"standard deviation, fitted on {in_words(unseen.split(' and '), models)}; "
             f"{_sizes(values, WITH_NETWORK)}."
         )
     parts.append("PH p: test of proportional hazards in the multivariate model.")

@@ -20,6 +20,8 @@ MOST_GROUPS = 8
 """More groups than this do not fit side by side."""
 NO_CLINICAL = "The cohort's table has no clinical column"
 GROUP = "group"
+UNKNOWN = "unknown"
+"""The group of those whose center or split is not known: they count in Overall, too."""
 OURS = ("Characteristic", "Level", "Missing", "Overall", "P-value", "Largest SMD")
 
 
@@ -33,12 +35,12 @@ def table_one_by_center(patients: pd.DataFrame) -> pd.DataFrame:
         ``Characteristic, Level, Missing, Overall``, a column per group, ``P-value`` and ``Largest
         SMD`` (the largest absolute standardized mean difference of any two groups).
     """
-    centers = _count(patients, "center")
+    centers = _groups(patients, "center")
     for column in ("center", "split"):
-        number = _count(patients, column)
+        number = _groups(patients, column)
         if 2 <= number <= MOST_GROUPS:
             said = f"by {column}"
-            return _table_one(patients, patients[column].map(str, na_action="ignore"), said)
+            return _table_one(patients, patients[column].fillna(UNKNOWN).map(str), said)
     many = f"; {centers} centers are too many to stand side by side" if centers > 1 else ""
     return _table_one(patients, None, f"of all patients{many}")
 
@@ -72,6 +74,7 @@ def _table_one(
     table = pd.concat(parts, ignore_index=True)
     tests = [name for name in ("P-value", "Largest SMD") if name in table]
     table = table.reindex(columns=[*head, *tests]).fillna("")
+    table.attrs["printed"] = list(table)  # groups are called as the user calls them
     table.attrs["caption"] = _caption(columns, said, tested=bool(tests))
     return table
 
@@ -103,26 +106,30 @@ def _summaries(
     groups: list[str],
 ) -> pd.DataFrame:
     """Return the rows that tableone makes, in our columns."""
-    data = patients[list(columns.all)].copy()
+    # A column may be called n or group, as a row and a column of tableone's are.
+    code = {column: f"c{place}" for place, column in enumerate(columns.all)}
+    column_of = {name: column for column, name in code.items()}
+    data = patients[list(columns.all)].rename(columns=code)
     order: dict[str, list[str]] = {}
-    for column in columns.categories:
-        order[column] = levels(data[column])
-        data[column] = level_cells(data[column])
+    for name in map(code.__getitem__, columns.categories):
+        order[name] = levels(data[name])
+        data[name] = level_cells(data[name])
     coded = {name: f"g{place}" for place, name in enumerate(groups)}
     if group is not None:  # a center may be called Test or Overall, as columns of tableone are
         data[GROUP] = group.map(coded)
-    made = _tableone(data, columns, order, grouped=group is not None)
+    skewed = [code[column] for column in columns.skewed]
+    made = _tableone(data, list(order), skewed, order, grouped=group is not None)
     made.columns = made.columns.get_level_values(-1)
     made.index.names = ["column", "Level"]
     table = made.reset_index().query("column != 'n'").copy()
-    table["Missing"] = table["column"].map(patients.isna().sum().astype(str))
+    table["Missing"] = table["column"].map(data.isna().sum().astype(str))
     if group is not None:
         _add_tests(table)
     # A flag's row "no" follows from "yes"; what concerns the whole column stands in its first row.
-    flags = [column for column, named in order.items() if named == ["no", "yes"]]
+    flags = [name for name, named in order.items() if named == ["no", "yes"]]
     table = table[~(table["column"].isin(flags) & (table["Level"] == "no"))]
     repeats = table["column"].duplicated()
-    table["Characteristic"] = table["column"].map(readable_name)
+    table["Characteristic"] = table["column"].map(column_of).map(readable_name)
     once = table.columns.intersection(["Characteristic", "Missing", "P-value", "Largest SMD"])
     table[once] = table[once].mask(repeats, "")
     kept = table[["Level", "Overall", *once, *coded.values()]]
@@ -142,7 +149,12 @@ def _add_tests(table: pd.DataFrame) -> None:
 
 
 def _tableone(
-    data: pd.DataFrame, columns: ClinicalColumns, order: dict[str, list[str]], *, grouped: bool
+    data: pd.DataFrame,
+    categories: list[str],
+    skewed: list[str],
+    order: dict[str, list[str]],
+    *,
+    grouped: bool,
 ) -> pd.DataFrame:
     """Call the library; its import alone costs a second."""
     from tableone import TableOne
@@ -153,9 +165,9 @@ def _tableone(
         warnings.simplefilter("ignore")
         made = TableOne(
             data,
-            columns=list(columns.all),
-            categorical=list(columns.categories),
-            nonnormal=list(columns.skewed),
+            columns=[name for name in data if name != GROUP],
+            categorical=categories,
+            nonnormal=skewed,
             groupby=GROUP if grouped else None,
             order=order,
             include_null=False,  # percentages of the known; empty cells have their own column
@@ -222,6 +234,11 @@ def _follow_up(time: "pd.Series[float]", event: "pd.Series[float]") -> str:
 
 def _count(patients: pd.DataFrame, column: str) -> int:
     return int(patients[column].nunique()) if column in patients else 0
+
+
+def _groups(patients: pd.DataFrame, column: str) -> int:
+    """Return the number of groups; those of whom it is not known are one."""
+    return int(patients[column].fillna(UNKNOWN).nunique()) if column in patients else 0
 
 
 def _empty(reason: str) -> pd.DataFrame:

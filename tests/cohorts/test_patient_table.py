@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mtl_hcc.cohorts import read_patient_table
+from mtl_hcc.cohorts import check_patient_table, read_patient_table
 from mtl_hcc.errors import TableError
 
 Write = Callable[..., Path]
@@ -400,3 +400,66 @@ def test_what_is_left_satisfies_the_contract(tmp_path: Path, rows: list[dict[str
     assert kept["os_event"].dropna().isin([0, 1]).all()
     assert (kept["os_days"].isna() == kept["os_event"].isna()).all()
     assert kept["mvi"].dropna().isin([0, 1]).all()
+
+
+def long_table(**columns):
+    """Return the text cells of 40 patients with OS in days, and some columns changed."""
+    number = np.arange(40)
+    cells = {
+        "patient_id": [f"P{place:02d}" for place in number],
+        "center": np.where(number % 2, "I", "II").tolist(),
+        "os_days": (100 + 70 * number).astype(str).tolist(),
+        "os_event": (number % 2).astype(str).tolist(),
+    }
+    table = pd.DataFrame({**cells, **columns}, dtype=object)
+    return table.set_axis(range(2, len(table) + 2))
+
+
+def test_times_in_days_get_no_remark():
+    assert check_patient_table(long_table(), file="a.csv")[1].empty
+
+
+def test_months_given_as_days_are_remarked_and_everybody_stays():
+    months = [f"{days / 30.4375:.1f}" for days in range(100, 2900, 70)]
+    table, quarantine = check_patient_table(long_table(os_days=months), file="a.csv")
+    assert len(table) == 40
+    (row,) = quarantine.to_dict("records")
+    assert row["patient_id"] == "(all patients)"
+    assert row["reason"] == (
+        "kept: a.csv, column os_days: the longest of 40 times is 93 days, most are no whole days; "
+        "are these months? if so, multiply months by 30.4375, years by 365.25"
+    )
+
+
+def test_one_center_that_writes_months_is_named():
+    number = np.arange(40)
+    days = 100 + 70 * number
+    mixed = np.where(number % 2, days // 30, days).astype(str).tolist()
+    quarantine = check_patient_table(long_table(os_days=mixed), file="a.csv")[1]
+    assert (
+        "column os_days: center I: the longest of 20 times is 94 days; are these months?"
+        in (quarantine["reason"].iloc[0])
+    )
+
+
+def test_misnamed_splits_are_remarked():
+    split = ["Training"] * 20 + ["validation"] * 10 + ["Test set"] * 10
+    quarantine = check_patient_table(long_table(split=split), file="a.csv")[1]
+    assert quarantine["reason"].tolist() == [
+        "kept: a.csv, column split: 'Training' (20 patients) is not train; rename it if train is "
+        "meant; also column split: 'Test set' (10 patients) is not test; rename it if test is meant"
+    ]
+
+
+@pytest.mark.parametrize("column", ["patient_id", "center"])
+def test_a_name_that_a_spreadsheet_would_run_sets_the_patient_aside(column):
+    cells = long_table()
+    cells.loc[7, column] = "=cmd|' /C calc'!A0"
+    table, quarantine = check_patient_table(cells, file="a.csv")
+    assert len(table) == 39
+    (row,) = quarantine.to_dict("records")
+    assert f"a.csv, line 7, column {column}: " in row["reason"]
+    assert "begins like a formula, which a spreadsheet would run" in row["reason"]
+    if column == "center":
+        kept, _ = check_patient_table(cells, file="a.csv", bad_labels="blank")
+        assert kept.loc["P05", "center"] == "unknown"

@@ -49,3 +49,17 @@ def test_a_split_without_patients_tells_which_there_are():
 def test_an_endpoint_without_column_is_named():
     with pytest.raises(TableError, match="no column mvi_grade"):
         check_splits(SPLITS, TABLE, ["mvi_grade"])
+
+
+@pytest.mark.parametrize(("name", "meant"), [("Training", "train"), ("val", "validation")])
+def test_patients_in_a_misspelt_split_are_not_left_out_in_silence(name, meant):
+    """A few of the train patients are called otherwise: they would not be trained on."""
+    named = SPLITS.copy()
+    named.iloc[:4] = name
+    with pytest.raises(SplitError, match=f"4 patients in split '{name}'") as caught:
+        check_splits(named, TABLE, ["os"])
+    assert f"Expected {meant}, if they are to be used in the training" in str(caught.value)
+
+
+def test_a_test_set_of_any_name_is_no_error():
+    check_splits(SPLITS.replace({"test": "Test set"}), TABLE, ["os"])

@@ -19,7 +19,7 @@ def run(tmp_path):
 
 def test_a_finished_run_gives_all_its_tables(run):
     study = read_runs([run])
-    assert set(study.tables) == {"predictions", "patients", "quarantine", "history"}
+    assert set(study.tables) == {"predictions", "models", "patients", "quarantine", "history"}
     assert study.missing == {}
     assert list(study.predictions["model"].unique()) == ["network", "AFP", "oracle"]
     assert study.versions == {"python": "3.12.1", "mtl_hcc": "0.1.0", "torch": "2.13.0"}

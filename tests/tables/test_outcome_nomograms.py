@@ -3,11 +3,14 @@ import pytest
 
 from mtl_hcc.metrics.classification.logistic_regression import logistic_regression
 from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.tables.fitted_rows import fitted_models
 from mtl_hcc.tables.outcome_nomograms import nomogram_mvi, nomogram_os, outcome_nomogram
 
 
 def test_the_network_is_marked_in_probabilities_and_afp_in_ng_per_ml(patients, predictions):
-    nomogram, caption = outcome_nomogram(patients, predictions, "mvi")
+    nomogram, caption = outcome_nomogram(
+        patients, predictions, "mvi", fitted_models(["network", "AFP"])
+    )
     by_name = {axis.name: axis for axis in nomogram.axes}
     network = by_name["Network (MVI), probability"]
     assert "0.5" in network.labels

@@ -1,8 +1,9 @@
+from mtl_hcc.tables.fitted_rows import fitted_models
 from mtl_hcc.tables.regression import regression
 
 
 def test_models_stand_side_by_side_with_their_sizes(patients, predictions):
-    table = regression(patients, predictions)
+    table = regression(patients, predictions, fitted_models(["network", "AFP"]))
     rows = table.set_index(["Outcome", "Covariate", "Comparison"])
     network = rows.loc[("OS", "Network (OS)", "per SD")]
     assert network["Univariate (95% CI)"] == ""

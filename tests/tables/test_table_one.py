@@ -3,6 +3,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from mtl_hcc.reporting.blocks import table_block
+from mtl_hcc.reporting.exhibits import TableFile
 from mtl_hcc.tables import TABLES
 from mtl_hcc.tables.table_one import table_one_by_center, table_one_by_mvi
 
@@ -83,6 +85,37 @@ def test_a_center_may_be_called_as_a_column(patients):
     table = table_one_by_center(patients.assign(center=center))
     assert list(table)[3:7] == ["Overall", "P-Value", "Test", "group Overall"]
     assert table.iloc[0]["group Overall"] == "160"
+
+
+ODD_NAMES = ["hospital b", "2nd clinic", "Überlingen", "münchen", "n", "Level", "[/] old"]
+
+
+def test_groups_of_any_name_are_in_the_table_and_on_the_page(patients):
+    """Lower case, a digit first, umlauts, brackets, a column's own name, and no name at all."""
+    center = pd.Series([*ODD_NAMES, None] * 50)[: len(patients)]
+    table = table_one_by_center(patients.assign(center=center))
+    (shown,) = [table_block(TableFile("table_one_by_center", table=table))]
+    groups = ["group Level" if name == "Level" else name for name in ODD_NAMES] + ["unknown"]
+    assert sorted(shown.header[4:12]) == sorted(groups)
+    assert shown.header[12:] == ["P-value", "Largest SMD"]
+    sizes = dict(zip(shown.header, shown.rows[0], strict=True))
+    assert sum(int(sizes[name]) for name in groups) == len(patients) == int(sizes["Overall"])
+    assert sizes["münchen"] == str((center == "münchen").sum())
+
+
+def test_both_splits_of_a_cohort_with_one_center_are_on_the_page(patients):
+    table = table_one_by_center(patients.assign(center="I"))
+    (shown,) = [table_block(TableFile("table_one_by_center", table=table))]
+    assert shown.header[4:7] == ["external", "train", "validation"]
+    assert shown.rows[0][4:7] == ["90", "160", "80"]
+
+
+def test_a_clinical_column_may_be_called_as_those_of_the_library(patients):
+    named = patients.rename(columns={"age_years": "n", "bclc_stage": "group"})
+    table = rows_of(table_one_by_center(named))
+    age = patients.loc[patients["center"] == "III", "age_years"]
+    assert table.loc[("N", ""), "III"] == f"{age.mean():.1f} ({age.std():.1f})"
+    assert ("Group", "A") in table.index
 
 
 def test_without_clinical_columns_the_caption_says_so(bare):
