@@ -159,6 +159,18 @@ def run_splits(split: Split, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     return splits
 
 
+def splits_file_of(model: Path) -> Path | None:
+    """Return the ``splits.csv`` of the run that a model belongs to; None for one without a run.
+
+    Args:
+        model: The run folder, a fold or ``model/`` in it, or a file in its ``checkpoints/``.
+    """
+    for folder in [model, *model.absolute().parents][:4]:
+        if all((folder / name).is_file() for name in ("splits.csv", "config.yaml")):
+            return folder / "splits.csv"
+    return None
+
+
 def made_by_of(path: Path) -> str:
     """Return what made a file of splits, by its first line; empty when there is no file.
 

@@ -6,6 +6,7 @@ from mtl_hcc.data.split_file import (
     keep_splits,
     read_splits,
     run_splits,
+    splits_file_of,
     write_splits,
 )
 from mtl_hcc.data.splits import KFold, RandomSplit, SplitByCenter, SplitByColumn, SplitFile
@@ -173,3 +174,19 @@ def test_a_run_without_its_splits_says_that_they_cannot_be_checked(tmp_path, cap
     begin_run(RandomSplit(), TABLE, RandomSplit().assign(TABLE), path, goes_on=True)
     assert "cannot be checked" in capsys.readouterr().out
     assert path.is_file()
+
+
+def test_the_splits_of_a_model_are_those_of_its_run(tmp_path):
+    run = tmp_path / "runs" / "study"
+    for place in ("model", "checkpoints", "fold_1/model", "fold_1/checkpoints"):
+        (run / place).mkdir(parents=True)
+    (tmp_path / "runs" / "splits.csv").write_text("of somebody else")
+    assert splits_file_of(run) is None
+    for name in ("splits.csv", "config.yaml"):
+        (run / name).write_text("")
+    (run / "fold_1" / "model" / "config.yaml").write_text("")
+    for model in (
+        *("", "model", "checkpoints/best.ckpt"),
+        *("fold_1", "fold_1/model", "fold_1/checkpoints/best.ckpt"),
+    ):
+        assert splits_file_of(run / model) == run / "splits.csv"
