@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     from rich.console import Console
 
-    from mtl_hcc.atomic import check_output_folder, write_bytes
+    from mtl_hcc.atomic import write_bytes
+    from mtl_hcc.output_place import check_output_folder
     from mtl_hcc.spreadsheet_cells import csv_bytes
 
     check(arguments)

@@ -3,16 +3,24 @@
 import contextlib
 import errno
 import os
+import platform
+import re
+import shutil
+import time
 from pathlib import Path
 
-from mtl_hcc.errors import ConfigError, StoreError
+from mtl_hcc.errors import StoreError
 
 TEMPORARY = ".tmp"
+_WRITER = re.compile(r"\.(?:(?P<host>\w+)-)?(?P<process>\d+)" + re.escape(TEMPORARY) + "$")
+_HOST = re.sub(r"\W", "_", platform.node())[:32] or "here"
+_GIVEN_UP = 24 * 3600
+"""Seconds after which a temporary file of another machine belongs to nobody any more."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``; after a crash the old file or the new one is there, whole."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -33,63 +41,50 @@ def write_bytes(path: Path, content: bytes) -> None:
         ) from error
 
 
-def check_output_folder(folder: Path, setting: str) -> None:
-    """Refuse a folder that cannot be made or written, before anything is computed.
+def temporary_path(path: Path) -> Path:
+    """Return where this process writes ``path`` before it is whole; the name tells whose it is.
 
     Args:
-        folder: Where files are to be written; it need not be there yet.
-        setting: That named it, for the message.
-
-    Raises:
-        ConfigError: A file has its name, or that of a folder above it, or it cannot be written.
+        path: The file or folder.
     """
-    _check_place(folder, f"{setting} {folder}")
-
-
-def check_output_file(file: Path, setting: str) -> None:
-    """Refuse a file that cannot be written, before anything is computed.
-
-    Args:
-        file: To be written; an earlier one is replaced.
-        setting: That named it, for the message.
-
-    Raises:
-        ConfigError: A folder has its name, or its folder cannot be made or written.
-    """
-    where = f"{setting} {file}"
-    if file.is_dir():
-        raise ConfigError(
-            "it is a folder",
-            where=where,
-            expected="the name of a file",
-            remedy=f"Name a file in it, e.g. {file / 'predictions.csv'}.",
-        )
-    _check_place(file.parent, where)
-
-
-def _check_place(folder: Path, where: str) -> None:
-    """Find the part of a path that is there, and see that folders and files can be made in it."""
-    place = Path.cwd() / folder  # a relative path's parents end at "."
-    while not place.exists() and not place.is_symlink():
-        place = place.parent
-    if not place.is_dir():
-        raise ConfigError(
-            f"{place} is a file" if place.exists() else f"{place} is a link that leads nowhere",
-            where=where,
-            expected="a folder",
-            remedy="Name another folder, or move it away.",
-        )
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise ConfigError(
-            f"nothing can be written into {place}",
-            where=where,
-            remedy="Name another folder, or ask for the permission.",
-        )
+    return path.with_name(f"{path.name}.{_HOST}-{os.getpid()}{TEMPORARY}")
 
 
 def remove_leftovers(folder: Path) -> int:
-    """Remove temporary files that a killed run left in ``folder``; return how many."""
-    leftovers = list(folder.glob(f"*{TEMPORARY}")) if folder.is_dir() else []
+    """Remove temporary files and folders that killed processes left; return how many.
+
+    What a process that is still running writes stays, and what :func:`temporary_path` did not name.
+
+    Args:
+        folder: Looked through, its subfolders are not.
+    """
+    leftovers = [path for path in folder.glob(f"*{TEMPORARY}") if _left_behind(path)]
     for path in leftovers:
-        path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return len(leftovers)
+
+
+def _left_behind(path: Path) -> bool:
+    """Return whether the process that wrote a temporary file is gone."""
+    writer = _WRITER.search(path.name)
+    if writer is None:
+        return False
+    if os.name == "posix" and writer["host"] in (None, _HOST):
+        return not _is_running(int(writer["process"]))
+    with contextlib.suppress(OSError):  # of another machine: its processes cannot be seen
+        return time.time() - path.stat().st_mtime > _GIVEN_UP
+    return False
+
+
+def _is_running(process: int) -> bool:
+    """Return whether a process of this machine is running."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True

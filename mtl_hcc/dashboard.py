@@ -37,7 +37,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Save the workspace and the report, or write their specifications."""
     arguments = parser().parse_args(argv)
-    from mtl_hcc.atomic import check_output_folder, write_bytes
+    from mtl_hcc.atomic import write_bytes
+    from mtl_hcc.output_place import check_output_folder
     from mtl_hcc.wandb_dashboard import make_report, make_workspace, specifications, task_kinds
 
     if arguments.specification is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from jsonargparse import ArgumentParser
 
-from mtl_hcc.atomic import check_output_folder, write_bytes
+from mtl_hcc.atomic import write_bytes
 from mtl_hcc.checkpoint import load_model
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.config import read_config
@@ -15,6 +15,7 @@ from mtl_hcc.errors import CohortError
 from mtl_hcc.explanation.activation_map import Method
 from mtl_hcc.explanation.explain_cohort import explain_cohort, settings_text, write_tables
 from mtl_hcc.explanation.plan import make_plan, pools_by_region
+from mtl_hcc.output_place import check_output_folder
 
 DESCRIPTION = """Show where a trained network looks, and what it cannot do without.
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.config import build_parser, config_text, instantiate, plain_config, read_config
+from mtl_hcc.data.prepared_cohort import SPLITS
 from mtl_hcc.data.split_file import read_splits
 from mtl_hcc.entry_point import report_errors
 from mtl_hcc.metrics.results_table import print_results
@@ -60,7 +61,7 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
     check_trainer(config.trainer)
     if _is_first_rank():
         _begin(parser, config, run)
-    folders = _fold_folders(config, run)
+    folders = _fold_folders(run / SPLITS, run)
     finished: list[TrainedFold] = []
     for number, folder in folders.items():
         fold = train_fold(parser, config, folder, fold=number)
@@ -84,20 +85,26 @@ def _begin(parser: ArgumentParser, config: Namespace, run: Path) -> None:
     """Look at everything that can be wrong; then move an earlier run aside, and begin this one."""
     parts = instantiate(parser, config)
     parts.data.prepare_data()
+    splits = run / SPLITS
+    if config.ckpt_path is not None:
+        parts.data.run_splits = splits  # setup refuses others
     parts.data.setup("fit")
     parts.data.train_dataloader()
     if config.ckpt_path is None:
         keep_earlier_run(run)
     else:
         weights, epochs = parts.model.state_dict(), config.trainer.max_epochs
-        for folder in _fold_folders(config, run).values():
+        if not splits.is_file():  # of an earlier version
+            splits = Path(config.data.store) / SPLITS
+        for folder in _fold_folders(splits, run).values():
             checkpoint_to_resume(config.ckpt_path, folder, weights, max_epochs=epochs)
+    parts.data.begin_run(run, goes_on=config.ckpt_path is not None)
     write_bytes(run / CONFIG, config_text(plain_config(parser, config)).encode())
 
 
-def _fold_folders(config: Namespace, run: Path) -> dict[int, Path]:
+def _fold_folders(splits: Path, run: Path) -> dict[int, Path]:
     """Return the folder of each fold: that of the run where there is one fold."""
-    folds = sorted(read_splits(Path(config.data.store) / "splits.csv")["fold"].unique())
+    folds = sorted(read_splits(splits)["fold"].unique())
     return {int(fold): run / f"fold_{fold}" if len(folds) > 1 else run for fold in folds}
 
 

@@ -7,13 +7,14 @@ import pandas as pd
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from mtl_hcc.atomic import check_output_file, write_bytes
+from mtl_hcc.atomic import write_bytes
 from mtl_hcc.checkpoint import load_model
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.config import read_config
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.entry_point import report_errors
 from mtl_hcc.model_config import build_data, prepare_data
+from mtl_hcc.output_place import check_output_file
 from mtl_hcc.prediction_table import predict_patients, prediction_rows
 from mtl_hcc.spreadsheet_cells import csv_bytes
 from mtl_hcc.training import batches

@@ -24,6 +24,7 @@ from mtl_hcc.callbacks import BestEpoch, EpochTime, HistoryInCheckpoint, LastEpo
 from mtl_hcc.checkpoint import export_model, read_checkpoint
 from mtl_hcc.config import instantiate, plain_config
 from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.data.prepared_cohort import SPLITS
 from mtl_hcc.errors import ConfigError, TrainingError
 from mtl_hcc.history import HistoryLogger
 from mtl_hcc.module import MultiTaskModule
@@ -65,6 +66,7 @@ def train_fold(
     parts = instantiate(parser, config)
     module: MultiTaskModule = parts.model
     datamodule: CohortDataModule = parts.data
+    datamodule.run_splits = Path(config.run) / SPLITS
     module.config = plain_config(parser, config)
     checkpoints = folder / "checkpoints"
     if getattr(rank_zero_only, "rank", 0) == 0:

@@ -8,8 +8,8 @@ from made_runs import write_run
 from tiny_runs import call
 
 from mtl_hcc import agreement, dashboard, evaluate, explain, predict, prepare, report
-from mtl_hcc.atomic import check_output_file, check_output_folder
 from mtl_hcc.errors import ConfigError
+from mtl_hcc.output_place import check_output_file, check_output_folder
 
 
 @pytest.fixture

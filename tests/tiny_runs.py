@@ -79,7 +79,7 @@ def copy_cohort(cohort: Path, to: Path, *, patients: Sequence[str] | None = None
         folder.mkdir(parents=True)
         for file in source.iterdir():
             try:
-                (folder / file.name).hardlink_to(file)
+                (folder / file.name).symlink_to(file.resolve())
             except OSError:  # a file system without links
                 shutil.copyfile(file, folder / file.name)
     return kept.reset_index(drop=True)

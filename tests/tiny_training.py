@@ -1,5 +1,6 @@
 """Tiny cohorts, configs and modules that train in a second: what the tests of training share."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from jsonargparse import ArgumentParser, Namespace
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.config import build_parser, read_config
 from mtl_hcc.imaging.grid import Grid
-from mtl_hcc.imaging.store import PreparedPatient, file_name, write_prepared
+from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.store import PreparedPatient, content_hash, file_name, write_prepared
 from mtl_hcc.module import MultiTaskModule
 from mtl_hcc.nn import ClassHead, ClinicalEncoder, CoxHead, FullyConnected
 
@@ -47,7 +49,7 @@ trainer:
   enable_model_summary: false
   enable_progress_bar: false
 """
-IMAGE_SETTINGS = {
+IMAGE_SETTINGS: dict[str, Any] = {
     "model__stem": {"class_path": "RegionStem", "init_args": {"out_channels": 4}},
     "model__backbone": {
         "class_path": "DenseNet",
@@ -97,7 +99,7 @@ def write_image_store(root: Path, *, patients: int = 20) -> None:
     """Write a prepared store of noise volumes, some phases missing."""
     table, rng = cohort_table(patients), np.random.default_rng(0)
     shape = (PHASES, EDGE, EDGE, EDGE)
-    files = []
+    files, hashes = [], []
     for number, patient in enumerate(table.index):
         prepared = PreparedPatient(
             patient_id=patient,
@@ -109,9 +111,14 @@ def write_image_store(root: Path, *, patients: int = 20) -> None:
         )
         files.append(f"patients/{file_name(patient)}")
         write_prepared(root / files[-1], prepared)
+        hashes.append(content_hash(prepared))
     table.to_csv(root / "patients.csv")
     manifest = pd.DataFrame({"patient_id": table.index, "file": files, "fingerprint": "x"})
+    manifest["sha256"] = hashes
     manifest.to_csv(root / "manifest.csv", index=False)
+    recipe = Preparation(**IMAGE_SETTINGS["data__preparation"])
+    text = json.dumps({"preparation": recipe.as_dict(), "fingerprint": recipe.fingerprint()})
+    (root / "preparation.json").write_text(text)
     (root / "quarantine.csv").write_text("patient_id,step,reason\n")
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock
 from jsonargparse import ArgumentParser
 
 from mtl_hcc.ablation.planned_run import PlannedRun
@@ -16,7 +15,7 @@ from mtl_hcc.errors import SplitError
 def prepare_stores(parser: ArgumentParser, full: PlannedRun, runs: Sequence[PlannedRun]) -> None:
     """Bring the stores of the runs up to date, and check that their folds are those of the design.
 
-    Processes that start at the same time (one job per run on a cluster) wait for each other.
+    Processes that start at the same time (one job per run on a cluster) wait for each other there.
 
     Args:
         parser: From ``config.build_parser``.
@@ -24,11 +23,8 @@ def prepare_stores(parser: ArgumentParser, full: PlannedRun, runs: Sequence[Plan
         runs: To be trained.
     """
     stores = {run.values["data"]["store"]: run for run in [full, *runs]}
-    for store, run in stores.items():
-        path = Path(store)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f"{path.name}.lock")):
-            instantiate(parser, config_from_dict(parser, run.values)).data.prepare_data()
+    for run in stores.values():
+        instantiate(parser, config_from_dict(parser, run.values)).data.prepare_data()
     expected = read_splits(Path(full.values["data"]["store"]) / "splits.csv")
     for store, run in stores.items():
         check_same_folds(

@@ -22,6 +22,7 @@ import pandas as pd
 
 from mtl_hcc.cohorts.patient_table import BadLabels, read_patient_table
 from mtl_hcc.cohorts.source import CohortSource
+from mtl_hcc.cohorts.table_file import unreadable
 from mtl_hcc.errors import CohortError
 from mtl_hcc.patient import CT_PHASES, MRI_PHASES, Cohort, Patient
 
@@ -205,7 +206,7 @@ def _check_root(root: Path, table: str) -> None:
         )
     absent = table if not (root / table).is_file() else "images"
     raise CohortError(
-        f"no {absent} in the folder",
+        unreadable(root / absent) or f"no {absent} in the folder",
         where=str(root),
         expected=layout,
         remedy="Add it, or name the table with --data.source.table."

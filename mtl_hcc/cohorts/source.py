@@ -1,6 +1,8 @@
 """What every reader of a cohort promises: a folder or a file in, a checked cohort out."""
 
+import os
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtl_hcc.patient import Cohort
@@ -28,3 +30,24 @@ class CohortSource(ABC):
             CohortError: The folder as a whole cannot be used.
             TableError: The clinical table as a whole cannot be used.
         """
+
+    def reads(self, root: Path) -> Sequence[Path]:
+        """Return files and folders that are read besides what lies in ``root``.
+
+        A prepared store is renewed when one of them changes. By default every setting that is a
+        path, but for ``output``, which is written; override it where a source knows of others, or
+        where a setting may be the bare name of a folder.
+
+        Args:
+            root: As in :meth:`read`. A setting is looked for there and in the working folder.
+        """
+        paths = [
+            value for name, value in vars(self).items() if name != "output" and _is_path(value)
+        ]
+        return [place for path in paths for place in (root / path, Path(path))]
+
+
+def _is_path(value: object) -> bool:
+    """Return whether a setting is a path: a word alone may be anything."""
+    separators = {os.sep, os.altsep or os.sep}
+    return isinstance(value, Path) or (isinstance(value, str) and not separators.isdisjoint(value))

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,11 +53,28 @@ def read_table_file(
     return cells if delimiter == "," else _point_decimals(cells, path.name)
 
 
+def unreadable(path: Path) -> str:
+    """Return why what stands under a file's name is no file; empty where nothing does.
+
+    Args:
+        path: Of a table.
+    """
+    try:
+        kind = path.lstat().st_mode
+    except OSError:
+        return ""
+    if stat.S_ISLNK(kind) and not path.exists():
+        return f"{path.name} is a link to {path.readlink()}, which is not there"
+    names = {"pipe": Path.is_fifo, "socket": Path.is_socket, "device": Path.is_char_device}
+    found = [name for name, test in names.items() if test(path)]
+    return f"{path.name} is no regular file (a {found[0]})" if found else ""
+
+
 def _decode(path: Path) -> str:
     """Return the file's text, or say why it is none."""
     if not path.is_file():
         raise TableError(
-            "a folder was given" if path.is_dir() else "no such file",
+            "a folder was given" if path.is_dir() else unreadable(path) or "no such file",
             where=str(path),
             expected="a CSV file with one row per patient",
             remedy="Correct the path, or name the file in the cohort source's 'table' setting.",

@@ -20,13 +20,13 @@ from mtl_hcc.data.covariates import CovariateKind, encode_covariates
 from mtl_hcc.data.dataset import ImageStore, PatientDataset, PatientSample, collate
 from mtl_hcc.data.draws import TrainingBatch
 from mtl_hcc.data.endpoints import event_flags, target_columns
-from mtl_hcc.data.intake import read_table, renew_store
 from mtl_hcc.data.patient_sampler import OrderedBatchSampler, PatientBatchSampler
 from mtl_hcc.data.phase_selection import chosen_phases, select_phases
+from mtl_hcc.data.prepared_cohort import SPLITS, PreparedCohort
 from mtl_hcc.data.split_checks import check_splits
-from mtl_hcc.data.split_file import keep_splits
+from mtl_hcc.data.split_file import begin_run, of_fold, run_splits
 from mtl_hcc.data.splits import Split
-from mtl_hcc.errors import ConfigError, SplitError
+from mtl_hcc.errors import ConfigError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.store import PreparedStore
 
@@ -114,6 +114,8 @@ class CohortDataModule(LightningDataModule):
             phase_dropout=phase_dropout,
             seed=seed,
         )
+        self.run_splits: Path | None = None
+        """``splits.csv`` of the run, where there is one: other splits are refused."""
         self._store: PreparedStore | None = None
         self._table: pd.DataFrame | None = None
         self._splits: pd.Series | None = None
@@ -128,6 +130,20 @@ class CohortDataModule(LightningDataModule):
         if self.cohort is not None:
             return Path(self.cohort)
         return self.store_root / f"phantom-{self.phantom.fingerprint}"
+
+    @property
+    def prepared(self) -> PreparedCohort:
+        """The cohort with the store and the splits that are made from it."""
+        return PreparedCohort(
+            store=self.store_root,
+            cohort=self.cohort_root,
+            phantom=self.phantom if self.cohort is None else None,
+            source=self.source,
+            preparation=self.preparation,
+            split=self.split,
+            workers=self.preparation_workers,
+            backend=self.preparation_backend,
+        )
 
     @property
     def table(self) -> pd.DataFrame:
@@ -162,23 +178,7 @@ class CohortDataModule(LightningDataModule):
                 expected="the clinical table: the phantom stands in for a cohort with images only",
                 remedy="Set --data.cohort PATH.",
             )
-        if self.cohort is None:
-            from mtl_hcc.cohorts.phantom.write import write_phantom
-
-            if not self.cohort_root.exists():
-                print(f"No data.cohort given: making a phantom in {self.cohort_root}", flush=True)
-            write_phantom(
-                self.cohort_root, self.phantom, workers=self.preparation_workers, progress=True
-            )
-        renew_store(
-            self.cohort_root,
-            self.source or _default_source(self.preparation),
-            self.preparation,
-            self.store_root,
-            workers=self.preparation_workers,
-            backend=self.preparation_backend,
-        )
-        keep_splits(self.split, self._read_table()[0], self.store_root / "splits.csv")
+        self.prepared.make_ready()
 
     def setup(self, stage: str = "fit") -> None:
         """Read table and splits; to train, check that they can serve the endpoints.
@@ -187,9 +187,8 @@ class CohortDataModule(LightningDataModule):
             stage: ``fit``, ``validate``, ``test`` or ``predict``.
         """
         if self._table is None:
-            self._table, self._store = self._read_table()
-            splits = keep_splits(self.split, self._table, self.store_root / "splits.csv")
-            self._splits = _of_fold(splits, self.fold).reindex(self._table.index)
+            self._table, self._store = self.prepared.read()
+            self._splits = of_fold(self._all_folds(), self.fold).reindex(self._table.index)
             if self.covariates:
                 self._covariates, self._covariate_names = encode_covariates(
                     self._table, self.covariates
@@ -252,15 +251,26 @@ class CohortDataModule(LightningDataModule):
             batch.images = batch.images.float()
         return self.augmentation(batch) if isinstance(batch, TrainingBatch) else batch
 
+    def begin_run(self, run: Path, *, goes_on: bool) -> None:
+        """Write the splits of all folds into a run's folder, or check them against those there.
+
+        Args:
+            run: Gets ``splits.csv``, which is used from now on.
+            goes_on: Whether the run was begun before.
+
+        Raises:
+            SplitError: A run that goes on would have other splits.
+        """
+        table, splits = self.prepared.read()[0], self.prepared.splits()
+        begin_run(self.split, table, splits, run / SPLITS, goes_on=goes_on)
+
     # Parts ---------------------------------------------------------------------------------
 
-    def _read_table(self) -> tuple[pd.DataFrame, PreparedStore | None]:
-        """Return the table, of the patients with images if any are used, and the store."""
-        if self.preparation is None:
-            return read_table(self.store_root / "patients.csv"), None
-        store = PreparedStore(self.store_root)
-        prepared = set(store.manifest["patient_id"])
-        return store.table[store.table.index.isin(prepared)], store
+    def _all_folds(self) -> pd.DataFrame:
+        """Return ``patient_id, fold, split``: those of the run, or of the cohort as it is."""
+        if self.run_splits is not None and self.run_splits.is_file():
+            return run_splits(self.split, self.table, self.run_splits)
+        return self.prepared.splits()
 
     def _ranks(self) -> tuple[int, int]:
         """Return rank and number of processes; without a trainer there is one."""
@@ -314,30 +324,6 @@ class CohortDataModule(LightningDataModule):
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
         )
-
-
-def _default_source(preparation: Preparation | None) -> CohortSource:
-    """Return the reader of the contract's layout."""
-    if preparation is None:
-        from mtl_hcc.cohorts.clinical_table import ClinicalTable
-
-        return ClinicalTable()
-    from mtl_hcc.cohorts.nifti_folder import NiftiFolder
-
-    return NiftiFolder()
-
-
-def _of_fold(splits: pd.DataFrame, fold: int) -> pd.Series:
-    """Return the split by ``patient_id`` in one fold."""
-    known = sorted(splits["fold"].unique())
-    if fold not in known:
-        raise SplitError(
-            f"no fold {fold}",
-            where="data.fold",
-            expected=f"one of {', '.join(map(str, known))}",
-            remedy="Set data.fold, or more folds in data.split.",
-        )
-    return splits[splits["fold"] == fold].set_index("patient_id")["split"]
 
 
 def _ready(part: _Part | None) -> _Part:

@@ -1,5 +1,6 @@
 """From a cohort to a prepared store: in parallel, restartable, only what changed is redone."""
 
+import contextlib
 import json
 import platform
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.sources import content_fingerprint, quick_marks
 from mtl_hcc.imaging.store import (
     PreparedStore,
+    check_content,
+    content_hash,
     file_name,
     marks_hash,
     read_header,
@@ -39,6 +42,7 @@ class Outcome:
     kept: bool = False
     reason: str = ""
     fingerprint: str = ""
+    sha256: str = ""
     quality: dict[str, float | str] | None = None
 
 
@@ -74,10 +78,11 @@ def prepare_store(
         )
     remove_leftovers(root)
     remove_leftovers(folder)
+    marks = {name: quick_marks(patient, preparation) for name, patient in cohort.patients.items()}
     outcomes = list(_run(cohort, preparation, folder, workers=workers, progress=progress))
     outcomes.sort(key=lambda outcome: outcome.patient_id)
     _check_any(outcomes, cohort)
-    _write_tables(root, cohort, preparation, outcomes)
+    _write_tables(root, cohort, preparation, outcomes, marks_hash(marks))
     store = PreparedStore(root)
     if progress:
         from mtl_hcc.data.quality_report import print_report
@@ -92,14 +97,17 @@ def prepare_one(patient: Patient, preparation: Preparation, path: Path) -> Outco
     Any failure of this patient alone becomes a reason; a full disk stops the run.
     """
     marks = quick_marks(patient, preparation)
-    before = _metadata(path)
+    before = _metadata(path, patient)
     if before is not None and before["sources"].get("marks") == marks:
         return _kept(patient, before)
     fingerprint = content_fingerprint(patient, preparation)
     sources = {"marks": marks, "fingerprint": fingerprint}
     if before is not None and before["sources"].get("fingerprint") == fingerprint:
-        write_prepared(path, read_prepared(path), sources=sources)  # Only the marks are new.
-        return _kept(patient, before)
+        with contextlib.suppress(StoreError):  # a damaged file is made again
+            known = read_prepared(path)
+            check_content(path, known, patient.patient_id, before["sha256"])
+            write_prepared(path, known, sources=sources)  # Only the marks are new.
+            return _kept(patient, before)
     try:
         prepared = _prepare(patient, preparation)
     except MtlHccError as error:
@@ -107,7 +115,12 @@ def prepare_one(patient: Patient, preparation: Preparation, path: Path) -> Outco
     except (RuntimeError, ValueError, ArithmeticError, MemoryError, OSError) as error:
         return _refused(patient, path, f"unexpected {type(error).__name__}: {error}")
     write_prepared(path, prepared, sources=sources)
-    return Outcome(patient.patient_id, fingerprint=fingerprint, quality=prepared.quality)
+    return Outcome(
+        patient.patient_id,
+        fingerprint=fingerprint,
+        sha256=content_hash(prepared),
+        quality=prepared.quality,
+    )
 
 
 def _prepare(patient: Patient, preparation: Preparation) -> Any:
@@ -125,14 +138,15 @@ def _prepare(patient: Patient, preparation: Preparation) -> Any:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
 
 
-def _metadata(path: Path) -> dict[str, Any] | None:
-    """Return the metadata of a prepared file, ``None`` when there is none or it is damaged."""
+def _metadata(path: Path, patient: Patient) -> dict[str, Any] | None:
+    """Return the metadata of a patient's file; ``None``: none, damaged, or another patient's."""
     try:
-        header, _ = read_header(path)
-    except StoreError:
+        metadata = read_header(path)[0]["__metadata__"]
+        found = {key: json.loads(metadata[key]) for key in ("sources", "quality")}
+    except (StoreError, ValueError):
         return None
-    metadata = header["__metadata__"]
-    return {key: json.loads(metadata[key]) for key in ("sources", "quality")}
+    found["sha256"] = metadata["sha256"]
+    return found if metadata["patient_id"] == patient.patient_id else None
 
 
 def _kept(patient: Patient, before: dict[str, Any]) -> Outcome:
@@ -140,6 +154,7 @@ def _kept(patient: Patient, before: dict[str, Any]) -> Outcome:
         patient.patient_id,
         kept=True,
         fingerprint=before["sources"]["fingerprint"],
+        sha256=before["sha256"],
         quality=before["quality"],
     )
 
@@ -179,7 +194,7 @@ def _check_any(outcomes: list[Outcome], cohort: Cohort) -> None:
 
 
 def _write_tables(
-    root: Path, cohort: Cohort, preparation: Preparation, outcomes: list[Outcome]
+    root: Path, cohort: Cohort, preparation: Preparation, outcomes: list[Outcome], sources: str
 ) -> None:
     """Write the store's tables, the manifest last: with it the store is complete."""
     rows = [
@@ -187,6 +202,7 @@ def _write_tables(
             "patient_id": outcome.patient_id,
             "file": f"patients/{file_name(outcome.patient_id)}",
             "fingerprint": outcome.fingerprint,
+            "sha256": outcome.sha256,
             **(outcome.quality or {}),
         }
         for outcome in outcomes
@@ -199,12 +215,11 @@ def _write_tables(
     )
     quarantine = pd.concat([cohort.quarantine, left_out], ignore_index=True)
     manifest = pd.DataFrame(rows)
-    marks = {i: quick_marks(p, preparation) for i, p in cohort.patients.items()}
     recipe = {
         "preparation": preparation.as_dict(),
         "fingerprint": preparation.fingerprint(),
         "table": table_hash(cohort.table),
-        "sources": marks_hash(marks),
+        "sources": sources,
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("mtl_hcc", "SimpleITK", "numpy", "torchio")},
@@ -212,7 +227,7 @@ def _write_tables(
     }
     _write_csv(root / "patients.csv", cohort.table.rename_axis("patient_id").reset_index())
     _write_csv(root / "quarantine.csv", quarantine)
-    _write_csv(root / "quality.csv", manifest.drop(columns=["file", "fingerprint"]))
+    _write_csv(root / "quality.csv", manifest.drop(columns=["file", "fingerprint", "sha256"]))
     write_bytes(root / "preparation.json", json.dumps(recipe, indent=2).encode())
     _write_csv(root / "manifest.csv", manifest)
 

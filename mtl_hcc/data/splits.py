@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.data.strata import deal
 from mtl_hcc.errors import ConfigError, SplitError
 
@@ -26,6 +27,18 @@ class Split(ABC):
         Args:
             table: The cohort's table, indexed by ``patient_id``, with ``center``.
         """
+
+    def renew(self, table: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+        """Return the splits of a cohort that was split by the same settings before.
+
+        What a table or a file says is followed; where chance decides, patients who were dealt stay
+        where they are and new ones are dealt among them.
+
+        Args:
+            table: The cohort's table as it is now.
+            earlier: ``patient_id, fold, split`` of the earlier time.
+        """
+        return self.assign(table)
 
 
 class SingleSplit(Split):
@@ -75,6 +88,12 @@ class SplitByColumn(Split):
                 remedy="Fill the cells, or take the patients out of the table.",
             )
         return one_fold(names.astype(str).str.strip())
+
+    def renew(self, table: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+        """Return the column's values, or what splits a cohort without the column."""
+        if self.column not in table and self.otherwise is not None:
+            return self.otherwise.renew(table, earlier)
+        return self.assign(table)
 
 
 class SplitByCenter(Split):
@@ -145,6 +164,13 @@ class RandomSplit(Split):
         """Return a random part for each patient."""
         return one_fold(deal(table, self.fractions, seed=self.seed))
 
+    def renew(self, table: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+        """Leave everybody in their split, and deal the new patients."""
+        known = _known(table, earlier, fold=0)
+        new = table.drop(known.index)
+        dealt = deal(new, self.fractions, seed=self.seed, given=known.value_counts())
+        return one_fold(pd.concat([known, dealt]).reindex(table.index))
+
 
 class KFold(Split):
     """Event-stratified k-fold: each patient is in ``test`` in exactly one fold.
@@ -173,18 +199,29 @@ class KFold(Split):
                 where="data.split.folds",
                 remedy=f"Set data.split.folds to {len(table)} or less.",
             )
+        return self._deal(table, {fold: _nobody() for fold in range(self.folds)})
+
+    def renew(self, table: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+        """Leave everybody in their splits of all folds, and deal the new patients."""
+        known = {fold: _known(table, earlier, fold=fold) for fold in range(self.folds)}
+        return self._deal(table, known)
+
+    def _deal(self, table: pd.DataFrame, known: Mapping[int, pd.Series]) -> pd.DataFrame:
+        """Deal who is not known: who is tested in which fold, and in each the rest."""
+        new = table.drop(known[0].index)
+        tested = pd.Series({str(fold): (one == "test").sum() for fold, one in known.items()})
         shares = {str(fold): 1 / self.folds for fold in range(self.folds)}
-        test_fold = deal(table, shares, seed=self.seed).astype(int)
+        test_fold = deal(new, shares, seed=self.seed, given=tested).astype(int)
         inner_shares = {
             "train": 1 - self.validation_fraction,
             "validation": self.validation_fraction,
         }
         parts = []
         for fold in range(self.folds):
-            split = pd.Series("test", index=table.index)
-            rest = table[test_fold != fold]
-            split.update(deal(rest, inner_shares, seed=self.seed))
-            parts.append(one_fold(split, fold=fold))
+            split = pd.Series("test", index=new.index)
+            given = known[fold].value_counts()
+            split.update(deal(new[test_fold != fold], inner_shares, seed=self.seed, given=given))
+            parts.append(one_fold(pd.concat([known[fold], split]).reindex(table.index), fold=fold))
         return pd.concat(parts, ignore_index=True)
 
 
@@ -228,11 +265,26 @@ def one_fold(splits: pd.Series, *, fold: int = 0) -> pd.DataFrame:
     )
 
 
-def describe(split: Split) -> str:
-    """Return the split's class and settings as one line, e.g. ``KFold(folds=5, seed=0)``."""
-    settings: Mapping[str, object] = vars(split)
+def describe(part: object) -> str:
+    """Return a class and its settings as one line, e.g. ``KFold(folds=5, seed=0)``.
+
+    Args:
+        part: A split, or the source of a cohort.
+    """
+    settings: Mapping[str, object] = vars(part)
     written = ", ".join(
-        f"{name}={describe(value) if isinstance(value, Split) else repr(value)}"
+        f"{name}={describe(value) if isinstance(value, Split | CohortSource) else repr(value)}"
         for name, value in sorted(settings.items())
     )
-    return f"{type(split).__name__}({written})"
+    return f"{type(part).__name__}({written})"
+
+
+def _known(table: pd.DataFrame, earlier: pd.DataFrame, *, fold: int) -> pd.Series:
+    """Return the earlier split of the patients who are still there."""
+    of_fold = earlier[earlier["fold"] == fold].set_index("patient_id")["split"]
+    return of_fold[of_fold.index.isin(table.index)]
+
+
+def _nobody() -> pd.Series:
+    """Return the split of no patient."""
+    return pd.Series(dtype=object)

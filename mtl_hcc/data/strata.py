@@ -22,7 +22,13 @@ def joint_strata(table: pd.DataFrame) -> pd.Series:
     return strata
 
 
-def deal(table: pd.DataFrame, fractions: Mapping[str, float], *, seed: int) -> pd.Series:
+def deal(
+    table: pd.DataFrame,
+    fractions: Mapping[str, float],
+    *,
+    seed: int,
+    given: Mapping[str, int] | pd.Series | None = None,
+) -> pd.Series:
     """Deal patients into parts, each stratum in proportion.
 
     The patients are shuffled, sorted by stratum, and given one by one to the part that is
@@ -33,6 +39,7 @@ def deal(table: pd.DataFrame, fractions: Mapping[str, float], *, seed: int) -> p
         table: Patients to deal, indexed by ``patient_id``.
         fractions: Part to its share; shares sum to 1.
         seed: Seed of the shuffle.
+        given: Part to how many patients it has already, when more are dealt.
 
     Returns:
         Part of each patient, in the order of the table.
@@ -40,10 +47,10 @@ def deal(table: pd.DataFrame, fractions: Mapping[str, float], *, seed: int) -> p
     order = np.random.default_rng(seed).permutation(len(table))
     strata = joint_strata(table).iloc[order].sort_values(kind="stable")
     names, shares = list(fractions), np.array(list(fractions.values()))
-    given = np.zeros(len(names))
+    has = np.array([0.0 if given is None else given.get(name, 0) for name in names])
     parts = []
-    for number in range(len(strata)):
-        part = int(np.argmax(shares * (number + 1) - given))
-        given[part] += 1
+    for _ in range(len(strata)):
+        part = int(np.argmax(shares * (has.sum() + 1) - has))
+        has[part] += 1
         parts.append(names[part])
     return pd.Series(parts, index=strata.index, dtype=object).reindex(table.index)

@@ -12,6 +12,7 @@ from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.data.covariates import encode_covariates
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.dataset import PatientDataset
+from mtl_hcc.data.split_file import splits_file_of
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.explanation.explain_patient import Explained, ExplainSettings
@@ -185,11 +186,15 @@ def _datamodule(settings: Namespace, values: dict[str, Any], output: Path) -> Co
     store = settings.store or (named if (Path(named) / "manifest.csv").is_file() else prepared)
     shared = {"source": settings.source, "trusted": settings.trust}
     own = build_data(values, store=store, cohort=data.get("cohort"), fold=fold, **shared)
+    own_splits = splits_file_of(Path(settings.checkpoint))
     if settings.cohort is None:
+        own.run_splits = own_splits
         return own
     if Path(settings.cohort).resolve() == own.cohort_root.resolve():
         cohort = str(own.cohort_root)  # its own one, also where the store is another folder
-        return build_data(values, store=store, cohort=cohort, fold=fold, **shared)
+        own = build_data(values, store=store, cohort=cohort, fold=fold, **shared)
+        own.run_splits = own_splits
+        return own
     store = settings.store or prepared
     another = build_data(values, store=store, cohort=settings.cohort, **shared)
     # Whatever the table says of splits, the model has seen nobody of them.

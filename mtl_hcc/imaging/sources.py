@@ -1,4 +1,4 @@
-"""What a patient was prepared from: quick marks (size, time) and content hashes of the files."""
+"""What a patient was prepared from: quick marks (size, times) and content hashes of the files."""
 
 import hashlib
 from pathlib import Path
@@ -9,15 +9,28 @@ from mtl_hcc.patient import Patient
 
 
 def quick_marks(patient: Patient, preparation: Preparation) -> dict[str, Any]:
-    """Return recipe, and name, size and time of every file: equal marks mean nothing changed."""
+    """Return recipe, and name, size and times of every file: equal marks mean nothing changed."""
     marks: dict[str, Any] = {"recipe": preparation.fingerprint()}
     for role, path in _files(patient, preparation).items():
-        try:
-            stat = path.stat()
-            marks[role] = [str(path.absolute()), stat.st_size, stat.st_mtime_ns]
-        except OSError:
-            marks[role] = [str(path.absolute()), -1, -1]
+        marks[role] = [str(path.absolute()), *file_state(path)]
     return marks
+
+
+def file_state(path: Path) -> tuple[int, int, int]:
+    """Return size, and times of the last change of content and of the file's entry, in ns.
+
+    Links are followed. An archive or a copy may give another content the old date, and a mask that
+    is not compressed has the old size; the entry's time (``st_ctime_ns``) cannot be set back. Where
+    a file only looks changed, its content is hashed before anything is prepared again.
+
+    Args:
+        path: The file; -1 thrice when it cannot be reached.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return (-1, -1, -1)
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def content_fingerprint(patient: Patient, preparation: Preparation) -> str:

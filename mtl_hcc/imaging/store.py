@@ -1,147 +1,43 @@
 """The prepared store: one memory-mapped file per patient, tables beside them, no SimpleITK."""
 
 import json
-from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from safetensors.numpy import save
 
-from mtl_hcc.atomic import write_bytes
 from mtl_hcc.errors import StoreError
-from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.prepared_file import (
+    PreparedPatient,
+    check_content,
+    content_hash,
+    file_name,
+    read_header,
+    read_prepared,
+    write_prepared,
+)
 from mtl_hcc.imaging.sources import quick_marks
 from mtl_hcc.patient import Cohort
 from mtl_hcc.spreadsheet_cells import restored
 
-_TYPES = {"F16": np.float16, "U8": np.uint8, "BOOL": np.bool_}
-_REMEDY = "Delete the file and run prepare again; the other patients are not redone."
+__all__ = [
+    "PreparedPatient",
+    "PreparedStore",
+    "check_content",
+    "content_hash",
+    "file_name",
+    "marks_hash",
+    "read_header",
+    "read_prepared",
+    "table_hash",
+    "write_prepared",
+]
 
-
-@dataclass(frozen=True)
-class PreparedPatient:
-    """One patient on the common grid, ready to be cropped, turned and stacked.
-
-    Attributes:
-        patient_id: Name of the patient.
-        phases: Names along the first axis.
-        images: (phase, depth, height, width) float16 in [0, 1]; zero outside the kept regions
-            (unless the recipe keeps the background) and in missing phases.
-        regions: Same shape, uint8 bits of :class:`mtl_hcc.patient.Region`.
-        phase_present: (phase,) bool.
-        geometry: Grid that all phases share: origin, spacing and direction in mm, LPS.
-        quality: Measurements and remarks, see :mod:`mtl_hcc.imaging.quality`.
-    """
-
-    patient_id: str
-    phases: tuple[str, ...]
-    images: NDArray[np.float16]
-    regions: NDArray[np.uint8]
-    phase_present: NDArray[np.bool_]
-    geometry: Grid
-    quality: dict[str, float | str] = field(default_factory=dict)
-
-
-def file_name(patient_id: str) -> str:
-    """Return the prepared file's name: the patient's, with odd characters as %XX.
-
-    Very long names and names that differ only in case keep apart by a hash of the whole name.
-    """
-    name = quote(patient_id, safe=" ()+,=@")
-    if name.startswith("."):
-        name = "%2E" + name[1:]
-    if len(name) > 100 or patient_id != patient_id.lower():
-        name = f"{name[:100]}~{sha256(patient_id.encode()).hexdigest()[:8]}"
-    return f"{name}.safetensors"
-
-
-def write_prepared(
-    path: Path, prepared: PreparedPatient, *, sources: dict[str, Any] | None = None
-) -> None:
-    """Write one patient: a temporary file, flushed to disk, then renamed into place.
-
-    Args:
-        path: Where the file goes.
-        prepared: The patient.
-        sources: What the patient was prepared from, kept for the check of staleness.
-    """
-    metadata = {
-        "patient_id": prepared.patient_id,
-        "phases": json.dumps(prepared.phases),
-        "geometry": json.dumps(asdict(prepared.geometry)),
-        "quality": json.dumps(prepared.quality),
-        "sources": json.dumps(sources or {}),
-    }
-    tensors: dict[str, NDArray[Any]] = {
-        "images": np.ascontiguousarray(prepared.images, dtype=np.float16),
-        "regions": np.ascontiguousarray(prepared.regions, dtype=np.uint8),
-        "phase_present": np.ascontiguousarray(prepared.phase_present, dtype=np.bool_),
-    }
-    write_bytes(path, save(tensors, metadata=metadata))
-
-
-def read_header(path: Path) -> tuple[dict[str, Any], int]:
-    """Return a prepared file's header and the offset of its data, or say why it is no good."""
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            size = path.stat().st_size
-            if not 2 <= length <= size - 8:
-                raise ValueError(f"a header of {length} bytes in a file of {size}")
-            header: dict[str, Any] = json.loads(file.read(length))
-        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
-        if 8 + length + max(ends) != size:
-            raise ValueError(f"{8 + length + max(ends)} bytes announced, {size} found")
-        for name in ("images", "regions", "phase_present"):
-            header[name]["shape"]
-        for name in ("patient_id", "phases", "geometry", "quality", "sources"):
-            header["__metadata__"][name]
-    except FileNotFoundError as error:
-        raise StoreError(
-            "no such file", where=str(path), remedy="Run prepare again; it makes what is missing."
-        ) from error
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise StoreError(
-            f"damaged or half-written ({error})",
-            where=str(path),
-            expected="a prepared patient as safetensors",
-            remedy=_REMEDY,
-        ) from error
-    return header, 8 + length
-
-
-def read_prepared(path: Path) -> PreparedPatient:
-    """Return one patient; its arrays are read-only views of the file, paged in when touched."""
-    header, offset = read_header(path)
-    metadata = header["__metadata__"]
-
-    def view(name: str) -> NDArray[Any]:
-        entry = header[name]
-        return np.memmap(
-            path,
-            dtype=_TYPES[entry["dtype"]],
-            mode="r",
-            offset=offset + entry["data_offsets"][0],
-            shape=tuple(entry["shape"]),
-        )
-
-    geometry = {key: tuple(value) for key, value in json.loads(metadata["geometry"]).items()}
-    return PreparedPatient(
-        patient_id=metadata["patient_id"],
-        phases=tuple(json.loads(metadata["phases"])),
-        images=view("images"),
-        regions=view("regions"),
-        phase_present=np.array(view("phase_present")),
-        geometry=Grid(**geometry),
-        quality=json.loads(metadata["quality"]),
-    )
+_CHECKED: dict[Path, tuple[str, str, int, int]] = {}
+"""Files of prepared patients whose content this process has checked, and their state then."""
 
 
 def table_hash(table: pd.DataFrame) -> str:
@@ -161,7 +57,7 @@ class PreparedStore:
 
         store/
           patients/<patient_id>.safetensors
-          manifest.csv      patient_id, file, fingerprint, quality
+          manifest.csv      patient_id, file, fingerprint, sha256, quality
           patients.csv      the cohort's checked table
           quarantine.csv    who was left out, and why
           preparation.json  recipe and versions
@@ -186,8 +82,19 @@ class PreparedStore:
 
     @cached_property
     def manifest(self) -> pd.DataFrame:
-        """One row per prepared patient: ``patient_id, file, fingerprint`` and the quality."""
-        return self._table("manifest.csv")
+        """One row per prepared patient: ``patient_id, file, fingerprint, sha256``, the quality.
+
+        ``fingerprint`` is the hash of what the patient was prepared from, ``sha256`` that of what
+        was made of it.
+        """
+        manifest = self._table("manifest.csv")
+        if "sha256" not in manifest:
+            raise StoreError(
+                "no column sha256: an earlier version made the store",
+                where=str(self.root / "manifest.csv"),
+                remedy="Run prepare again where the cohort is; it makes the store anew.",
+            )
+        return manifest
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -234,9 +141,27 @@ class PreparedStore:
             )
         return self.root / self._files[patient_id]
 
+    @cached_property
+    def _content(self) -> dict[str, str]:
+        return dict(zip(self.manifest["patient_id"], self.manifest["sha256"], strict=True))
+
     def load(self, patient_id: str) -> PreparedPatient:
-        """Return one patient, memory-mapped: only the voxels that are used are read."""
-        return read_prepared(self.path(patient_id))
+        """Return one patient, memory-mapped.
+
+        Whose file it is, and that not one bit of it changed since it was prepared, is checked when
+        the file is first read in a process, and again when it is another file by then.
+
+        Raises:
+            StoreError: The file is absent, damaged, or another patient's.
+        """
+        path = self.path(patient_id)
+        prepared = read_prepared(path)
+        found = path.stat()
+        state = (patient_id, self._content[patient_id], found.st_size, found.st_mtime_ns)
+        if _CHECKED.get(path) != state:
+            check_content(path, prepared, patient_id, self._content[patient_id])
+            _CHECKED[path] = state
+        return prepared
 
     def is_current(self, cohort: Cohort, preparation: Preparation) -> bool:
         """Return whether this store is what preparing ``cohort`` by ``preparation`` would give.
@@ -249,12 +174,16 @@ class PreparedStore:
             self.recipe.get("fingerprint") == preparation.fingerprint()
             and self.recipe.get("table") == table_hash(cohort.table)
             and self.recipe.get("sources") == marks_hash(marks)
-            and all((self.root / file).is_file() for file in self._files.values())
+            and not self.lost_patients()
         )
+
+    def lost_patients(self) -> list[str]:
+        """Return the patients of the manifest whose file is not there."""
+        return [name for name, file in self._files.items() if not (self.root / file).is_file()]
 
     def _table(self, name: str) -> pd.DataFrame:
         path = self.root / name
-        text = {"patient_id": str, "center": str, "split": str, "step": str, "reason": str}
+        text = dict.fromkeys(("patient_id", "center", "split", "step", "reason", "sha256"), str)
         try:
             table = pd.read_csv(
                 path,

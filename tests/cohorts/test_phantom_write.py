@@ -2,14 +2,19 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import SimpleITK
 
+from mtl_hcc.atomic import temporary_path
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.cohorts.phantom import PhantomSettings, write_phantom
+from mtl_hcc.cohorts.phantom.write import is_complete
 from mtl_hcc.errors import CohortError
 from mtl_hcc.patient import CT_PHASES
 
@@ -97,6 +102,51 @@ def test_a_smaller_cohort_leaves_no_patient_behind(tmp_path):
     write_phantom(tmp_path / "c", PhantomSettings(patients={"I": 1}), workers=1, progress=False)
     assert [folder.name for folder in (tmp_path / "c" / "images").iterdir()] == ["I-001"]
     assert NiftiFolder().read(tmp_path / "c").quarantine.empty
+
+
+def test_what_others_put_among_the_images_stays_and_what_the_killed_left_goes(tmp_path):
+    settings, images = PhantomSettings(patients={"I": 1}), tmp_path / "c" / "images"
+    write_phantom(tmp_path / "c", settings, workers=1, progress=False)
+    for name in ("case 7", "I-drawn", ".I-001.unfinished"):
+        (images / name).mkdir()
+    (images / "notes.txt").write_text("precious")
+    running = temporary_path(images / ".I-002")
+    running.mkdir()
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    (images / running.name.replace(str(os.getpid()), str(ended.pid))).mkdir()
+    write_phantom(tmp_path / "c", settings, workers=1, progress=False)
+    left = {"I-001", "case 7", "I-drawn", ".I-001.unfinished", "notes.txt", running.name}
+    assert {path.name for path in images.iterdir()} == left
+
+
+def test_a_patient_that_another_process_finished_first_is_kept(tmp_path, monkeypatch):
+    from mtl_hcc.cohorts.phantom import write
+
+    true_write, other = write._write_nifti, tmp_path / "c" / "images" / "I-001"
+
+    def overtaken(path, voxels, scan):
+        true_write(path, voxels, scan)
+        other.mkdir(exist_ok=True)
+        (other / "arterial.nii.gz").write_bytes(b"of the other")
+
+    monkeypatch.setattr(write, "_write_nifti", overtaken)
+    settings = PhantomSettings(patients={"I": 1})
+    write_phantom(tmp_path / "c", settings, workers=1, progress=False)
+    assert (other / "arterial.nii.gz").read_bytes() == b"of the other"
+    assert [path.name for path in other.parent.iterdir()] == ["I-001"]
+
+
+@pytest.mark.parametrize("lost", ["images/I-001", "oracle.csv", "settings.json"])
+def test_a_phantom_is_complete_with_all_its_files_and_nobody_more(tmp_path, lost):
+    root, settings = tmp_path / "c", PhantomSettings(patients={"I": 2})
+    assert not is_complete(root, settings)
+    write_phantom(root, settings, workers=1, progress=False)
+    assert is_complete(root, settings)
+    assert not is_complete(root, PhantomSettings(patients={"I": 1}))
+    assert not is_complete(root, PhantomSettings(patients={"I": 2}, seed=1))
+    (root / lost).rename(tmp_path / "aside")
+    assert not is_complete(root, settings)
 
 
 def test_one_map_serves_all_phases(tmp_path):

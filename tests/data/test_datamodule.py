@@ -12,7 +12,8 @@ from mtl_hcc.batch import PatientBatch
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.draws import TrainingBatch
 from mtl_hcc.data.splits import KFold, RandomSplit, SplitByColumn
-from mtl_hcc.errors import ConfigError, SplitError
+from mtl_hcc.errors import ConfigError, SplitError, StoreError
+from mtl_hcc.imaging import store as store_module
 from mtl_hcc.imaging.preparation import Preparation
 
 PREPARATION = Preparation(spacing_mm=4.0, field_of_view_mm=64.0)
@@ -120,6 +121,37 @@ def test_workers_give_the_same_batches(cohort_folder, store):
         assert first.patient_id == second.patient_id
         assert torch.equal(first.draw, second.draw)
         assert torch.equal(first.images, second.images)
+
+
+def test_workers_check_each_file_in_their_first_epoch_only(
+    cohort_folder, store, tmp_path, monkeypatch
+):
+    real, log = store_module.check_content, tmp_path / "checked"
+
+    def logged(path, *arguments):
+        with log.open("a") as file:
+            file.write(f"{path.name}\n")
+        real(path, *arguments)
+
+    monkeypatch.setattr(store_module, "check_content", logged)
+    monkeypatch.setattr(store_module, "_CHECKED", {})
+    loader = with_images(cohort_folder, store, workers=1).train_dataloader()
+    for epoch in range(3):
+        loader.batch_sampler.set_epoch(epoch)
+        assert list(loader)
+    assert len(log.read_text().split()) == 7, "the patients in train"
+
+
+def test_a_damaged_file_stops_training_with_its_name_and_is_made_again(cohort_folder, tmp_path):
+    store = str(tmp_path / "store")
+    path = with_images(cohort_folder, store)._store.path("P001")
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"patient P001, .*P001.*Delete the file and run prepare"):
+        list(with_images(cohort_folder, store).train_dataloader())
+    path.unlink()
+    assert list(with_images(cohort_folder, store).train_dataloader())
 
 
 def test_a_table_alone_gives_covariates_and_targets(tmp_path):

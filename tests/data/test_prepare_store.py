@@ -240,7 +240,7 @@ def test_after_a_kill_the_next_run_goes_on_where_it_stopped(cohort, tmp_path):
         process.wait()
     before = written(root)
     assert list(before) == ["001.safetensors"]
-    (root / "patients" / "C3.safetensors.99.tmp").write_bytes(b"half")
+    (root / "patients" / f"C3.safetensors.{process.pid}.tmp").write_bytes(b"half")
     store = prepare(cohort, root)
     assert len(store) == 3
     assert written(root)["001.safetensors"] == before["001.safetensors"]

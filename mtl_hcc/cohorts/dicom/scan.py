@@ -84,7 +84,7 @@ def _files(root: Path) -> list[Path]:
     for folder, folders, names in os.walk(root):  # Path.walk came with Python 3.12
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(folder) / name for name in names if not name.startswith(".")]
-    return found
+    return [path for path in found if path.is_file()]  # to open a pipe would wait for ever
 
 
 def _read_some(files: list[Path], root: Path) -> tuple[list[Header], list[Path], Counter[str]]:

@@ -11,6 +11,7 @@ from mtl_hcc.cohorts.dicom.own_files import check_table, write_table
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.cohorts.patient_table import BadLabels
 from mtl_hcc.cohorts.source import CohortSource
+from mtl_hcc.cohorts.table_file import unreadable
 from mtl_hcc.errors import CohortError, ConfigError
 from mtl_hcc.patient import CT_PHASES, KEPT, Cohort
 
@@ -113,7 +114,7 @@ class DicomTree(CohortSource):
         table = root / self.table
         if not table.is_file():
             raise CohortError(
-                f"no clinical table {self.table}",
+                unreadable(table) or f"no clinical table {self.table}",
                 where=str(root),
                 remedy="Put it into the tree, or set table to its path.",
             )
@@ -132,6 +133,10 @@ class DicomTree(CohortSource):
     def output_of(self, root: Path) -> Path:
         """Return the NIfTI folder of the tree at ``root``."""
         return Path(self.output) if self.output else root.with_name(f"{root.name}_nifti")
+
+    def reads(self, root: Path) -> list[Path]:
+        """Return the table, and the folder of masks when there is one."""
+        return [*super().reads(root), *([Path(self.masks)] if self.masks else [])]
 
     def convert(self, root: Path) -> tuple[Path, list[tuple[str, str]]]:
         """Convert the images only.

@@ -11,12 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
 
+from mtl_hcc.atomic import remove_leftovers, temporary_path, write_bytes
 from mtl_hcc.cohorts.phantom.latents import draw_latents, draw_luck
 from mtl_hcc.cohorts.phantom.outcomes import draw_clinical, draw_outcomes
 from mtl_hcc.cohorts.phantom.patient import Scan, scan_patient
 from mtl_hcc.cohorts.phantom.settings import SPLIT_OF_CENTER, PhantomSettings
 from mtl_hcc.errors import CohortError
 
+MARK = "settings.json"
 TRUTH = ("os_log_hazard", "rfs_log_hazard", "mvi_probability")
 
 
@@ -47,9 +49,29 @@ def write_phantom(root: Path, settings: PhantomSettings, *, workers: int, progre
         row for row in oracle.to_dict("records") if not (images / row["patient_id"]).exists()
     ]
     _write_all(images, missing, settings, workers=workers, progress=progress)
-    _write_text(root / "oracle.csv", oracle.to_csv(index=False))
-    _write_text(root / "patients.csv", patients.to_csv(index=False))
+    write_bytes(root / "oracle.csv", oracle.to_csv(index=False).encode())
+    write_bytes(root / "patients.csv", patients.to_csv(index=False).encode())
     return root
+
+
+def is_complete(root: Path, settings: PhantomSettings) -> bool:
+    """Return whether a folder holds the whole phantom of these settings, and no patient more.
+
+    Args:
+        root: The folder.
+        settings: What should be there.
+    """
+    patients, oracle = draw_tables(settings)
+    try:
+        mark = json.loads((root / MARK).read_text(encoding="utf-8"))
+        same = mark == _mark(settings) and all(
+            (root / name).read_bytes() == table.to_csv(index=False).encode()
+            for name, table in (("patients.csv", patients), ("oracle.csv", oracle))
+        )
+        names = {path.name for path in (root / "images").iterdir()}
+    except (OSError, ValueError):
+        return False
+    return same and {name for name in names if _is_ours(name)} == set(patients["patient_id"])
 
 
 def draw_tables(settings: PhantomSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -88,7 +110,8 @@ def _stream(
 
 def _claim(root: Path, settings: PhantomSettings) -> None:
     """Make the folder ours, or refuse one that holds something else."""
-    mark = root / "settings.json"
+    mark = root / MARK
+    remove_leftovers(root)
     if mark.exists():
         found = json.loads(mark.read_text()).get("fingerprint")
         if found != settings.fingerprint:
@@ -107,13 +130,25 @@ def _claim(root: Path, settings: PhantomSettings) -> None:
             remedy="Choose another folder for the phantom.",
         )
     root.mkdir(parents=True, exist_ok=True)
-    _write_text(mark, json.dumps({"phantom": True, "fingerprint": settings.fingerprint}, indent=1))
+    write_bytes(mark, json.dumps(_mark(settings), indent=1).encode())
+
+
+def _mark(settings: PhantomSettings) -> dict[str, object]:
+    """Return what the file says that marks a folder as ours."""
+    return {"phantom": True, "fingerprint": settings.fingerprint}
+
+
+def _is_ours(name: str) -> bool:
+    """Return whether a folder's name is that of a phantom patient: others put there stay."""
+    center, _, number = name.rpartition("-")
+    return center in SPLIT_OF_CENTER and number.isdecimal()
 
 
 def _remove_others(images: Path, wanted: set[str]) -> None:
     """Remove half-written patients and patients of a larger phantom of the same settings."""
+    remove_leftovers(images)
     for folder in images.iterdir():
-        if folder.name not in wanted:
+        if _is_ours(folder.name) and folder.name not in wanted:
             shutil.rmtree(folder)
 
 
@@ -151,7 +186,7 @@ def write_patient(images: Path, row: dict[Any, Any], settings: PhantomSettings) 
     # Small matrix products: threads that wait for each other on busy cores cost thirty times more.
     with threadpool_limits(1):
         scans = scan_patient(row, row["center"], settings, _stream(settings, patient_id, "image"))
-    unfinished = images / f".{patient_id}.unfinished"
+    unfinished = temporary_path(images / f".{patient_id}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     for phase, scan in scans.items():
@@ -161,7 +196,12 @@ def write_patient(images: Path, row: dict[Any, Any], settings: PhantomSettings) 
     if settings.regions == "one_map":
         drawn = scans["portal_venous"]
         _write_nifti(unfinished / "regions.nii.gz", drawn.regions, drawn)
-    unfinished.rename(images / patient_id)
+    try:
+        unfinished.rename(images / patient_id)
+    except OSError:  # another process, of a killed run, was quicker with the same
+        if not (images / patient_id).is_dir():
+            raise
+        shutil.rmtree(unfinished)
     return str(patient_id)
 
 
@@ -176,9 +216,3 @@ def _write_nifti(path: Path, voxels: npt.NDArray[Any], scan: Scan) -> None:
     SimpleITK.WriteImage(image, str(plain))
     path.write_bytes(gzip.compress(plain.read_bytes(), compresslevel=1, mtime=0))
     plain.unlink()
-
-
-def _write_text(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(text)
-    unfinished.rename(path)

@@ -1,0 +1,117 @@
+"""A cohort, or the phantom, with the store and the splits that are made from it when need be."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mtl_hcc.cohorts.phantom.settings import PhantomSettings
+from mtl_hcc.cohorts.source import CohortSource
+from mtl_hcc.data.intake import default_source, read_table, renew_store, why_stale
+from mtl_hcc.data.split_file import current_splits, keep_splits
+from mtl_hcc.data.splits import Split
+from mtl_hcc.data.store_lock import store_lock
+from mtl_hcc.data.store_place import check_store_place
+from mtl_hcc.errors import StoreError
+from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.store import PreparedStore
+
+SPLITS = "splits.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedCohort:
+    """Where a cohort comes from, and the store that is made of it.
+
+    Attributes:
+        store: Folder of the prepared store.
+        cohort: Folder or file of the cohort; of the phantom when ``phantom`` is given.
+        phantom: Which phantom stands in for a cohort; None for a cohort.
+        source: How the cohort is read; None for the contract's layout.
+        preparation: How images are prepared; None uses the clinical table only.
+        split: How patients are split.
+        workers: Processes that prepare patients; -1 for all cores.
+        backend: joblib backend; None for local processes.
+    """
+
+    store: Path
+    cohort: Path
+    phantom: PhantomSettings | None
+    source: CohortSource | None
+    preparation: Preparation | None
+    split: Split
+    workers: int
+    backend: str | None
+
+    def make_ready(self) -> None:
+        """Make or renew phantom, store and splits; nothing is written where all is current.
+
+        Of several processes one makes, and the others wait for it.
+
+        Raises:
+            StoreError: The store would lie where its files replace somebody else's.
+        """
+        check_store_place(self.cohort, self.store)
+        if not self._is_ready():
+            with store_lock(self.store):
+                self._make()
+
+    def read(self) -> tuple[pd.DataFrame, PreparedStore | None]:
+        """Return the table, of the patients with images if any are used, and the store.
+
+        Raises:
+            StoreError: The store is of another recipe.
+        """
+        if self.preparation is None:
+            return read_table(self.store / "patients.csv"), None
+        store = PreparedStore(self.store)
+        if store.recipe.get("fingerprint") != self.preparation.fingerprint():
+            raise StoreError(
+                "the store was prepared by another recipe",
+                where=str(self.store),
+                expected="the settings of data.preparation",
+                remedy="Another process renewed it: give each recipe a data.store of its own.",
+            )
+        prepared = set(store.manifest["patient_id"])
+        return store.table[store.table.index.isin(prepared)], store
+
+    def splits(self) -> pd.DataFrame:
+        """Return ``patient_id, fold, split`` of the cohort as it is."""
+        return current_splits(self.split, self.read()[0], self.store / SPLITS)[0]
+
+    def _source(self) -> CohortSource:
+        return self.source or default_source(self.preparation)
+
+    def _has_phantom(self) -> bool:
+        """Return whether no phantom is needed, or it is there."""
+        if self.phantom is None:
+            return True
+        from mtl_hcc.cohorts.phantom.write import is_complete
+
+        return is_complete(self.cohort, self.phantom)
+
+    def _is_ready(self) -> bool:
+        """Return whether phantom, store and splits are as they should be."""
+        if not self._has_phantom():
+            return False
+        if why_stale(self.cohort, self._source(), self.preparation, self.store):
+            return False
+        return not current_splits(self.split, self.read()[0], self.store / SPLITS)[1]
+
+    def _make(self) -> None:
+        """Make or renew what is not there or not current."""
+        if self.phantom is not None and not self._has_phantom():
+            from mtl_hcc.cohorts.phantom.write import write_phantom
+
+            if not self.cohort.exists():
+                print(f"No data.cohort given: making a phantom in {self.cohort}", flush=True)
+            write_phantom(self.cohort, self.phantom, workers=self.workers, progress=True)
+        renew_store(
+            self.cohort,
+            self._source(),
+            self.preparation,
+            self.store,
+            workers=self.workers,
+            backend=self.backend,
+        )
+        keep_splits(self.split, self.read()[0], self.store / SPLITS)
