@@ -17,14 +17,17 @@ def only_reading(
     A reading gives each untold acquisition a phase or *native*; told ones keep theirs. It fits if
     each can show its phase, if the phases follow each other in time, and if every change from an
     untold acquisition to another one is what contrast agent does. Two acquisitions of one phase
-    are a reading, too.
+    are a reading, too. An acquisition without another to compare it with is not decided: marrow may
+    be taken for the aorta of a lone native scan.
 
     Args:
         acquisitions: All of one study, told and untold.
         phases: The phases wanted, in the order in which they are acquired.
     """
     untold = [each for each in acquisitions if each.told is None]
-    if not untold or len(untold) > _MOST_UNTOLD or not all(map(_is_measured, untold)):
+    if len(acquisitions) < 2 or not 0 < len(untold) <= _MOST_UNTOLD:
+        return None
+    if not all(map(_is_measured, untold)):
         return None
     names = [NATIVE, *CT_PHASES, *(phase for phase in phases if phase not in CT_PHASES)]
     rank = _ranks(acquisitions)

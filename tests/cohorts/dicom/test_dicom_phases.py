@@ -168,10 +168,13 @@ def test_the_scanner_s_own_word_counts_and_a_denied_agent_excludes_a_phase(volum
         volume("3", contrast_phase="PRE_CONTRAST"),
     ]
     assert assigned(volumes) == {"arterial": "1", "portal_venous": "2"}
-    denied = [volume("1", seconds=30.0, agent="NONE")]
-    with pytest.raises(ImageError, match="nothing tells the phase of series 1"):
-        assigned(denied, measured=(ARTERIAL,))
-    assert assigned([volume("1", seconds=30.0)], measured=(ARTERIAL,)) == {"arterial": "1"}
+    seconds = {"seconds": 30.0}, {"seconds": 75.0}
+    volumes = [volume(name, **time) for name, time in zip("12", seconds, strict=True)]
+    found = assigned(volumes, measured=(ARTERIAL, PORTAL))
+    assert found == {"arterial": "1", "portal_venous": "2"}
+    denied = [volume("1", agent="NONE", **seconds[0]), volumes[1]]
+    with pytest.raises(ImageError, match="nothing tells the phase of series 1, 2"):
+        assigned(denied, measured=(ARTERIAL, PORTAL))
 
 
 @pytest.mark.parametrize(
