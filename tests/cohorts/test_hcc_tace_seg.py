@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
@@ -39,8 +40,8 @@ def published_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in PATIENTS:
         folder = nifti / "images" / name
         folder.mkdir(parents=True)
-        for phase in ("arterial", "portal_venous", "delayed"):
-            voxels = rng.integers(-100, 200, (5, 12, 14)).astype(np.int16)
+        for phase, liver in (("arterial", 60), ("portal_venous", 110), ("delayed", 92)):
+            voxels = rng.integers(liver - 40, liver + 41, (5, 12, 14)).astype(np.int16)
             image = sitk.GetImageFromArray(voxels)
             image.SetSpacing((0.7, 0.7, 2.5))
             sitk.WriteImage(image, str(folder / f"{phase}.nii.gz"))
@@ -51,7 +52,7 @@ def published_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         drawn.CopyInformation(image)
         sitk.WriteImage(drawn, str(folder / "portal_venous_regions.nii.gz"))
     tree = write_dicom_cohort(
-        nifti, tmp_path / "tree", series="one", told_by="order", progress=False
+        nifti, tmp_path / "tree", series="one", told_by="bolus", progress=False
     )
     root = tmp_path / "hcc"
     for name in PATIENTS:
@@ -159,6 +160,10 @@ def test_two_phases_without_a_hint_go_to_quarantine_with_the_setting_that_helps(
     for path in sorted(study.glob("103*/*.dcm")):
         if path.name.startswith("2"):
             path.unlink()  # no delayed phase
+            continue
+        data = pydicom.dcmread(path)
+        del data.ContrastBolusStartTime
+        data.save_as(path)
     cohort = HccTaceSeg(progress=False).read(published)
     assert list(cohort.patients) == ["HCC_002", "HCC_003"]
     (reason,) = cohort.quarantine["reason"]

@@ -17,6 +17,7 @@ from joblib import Parallel, delayed
 from rich.progress import track
 
 from mtl_hcc.cohorts.dicom.header import Header
+from mtl_hcc.cohorts.dicom.lost import Lost, check_lost, lost_by_nobody, lost_by_patient
 from mtl_hcc.cohorts.dicom.own_files import (
     Record,
     added,
@@ -33,7 +34,7 @@ from mtl_hcc.patient import KEPT
 
 PatientFrom = Literal["tag", "folder"]
 _READABLE = (".nii", ".nii.gz", ".nrrd", ".mha")
-_VERSION = 2
+_VERSION = 3
 """Raise it when the conversion writes something else for the same input."""
 _SAFE_NAME = re.compile(r"[^/\\:*?\"<>|\x00]+")
 
@@ -44,7 +45,7 @@ class Job:
 
     patient_id: str
     headers: list[Header]
-    damaged: list[Path]
+    lost: Lost
     masks: list[Path]
     rules: ReadingRules
     root: Path
@@ -64,7 +65,8 @@ class Job:
         """Return a hash of the files (path, size, modification time) and the rules."""
         files = sorted((str(h.path.relative_to(self.root)), *h.stamp) for h in self.headers)
         masks = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in self.masks]
-        damaged = sorted(str(path.relative_to(self.root)) for path in self.damaged)
+        lost = [*self.lost.damaged, *self.lost.unreadable]
+        damaged = sorted(str(path.relative_to(self.root)) for path in lost)
         content = [_VERSION, files, masks, damaged, asdict(self.rules)]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -97,16 +99,26 @@ def group_by_patient(
                     "let each patient's files lie in a folder of the patient's name.",
                 )
             )
-        elif not _SAFE_NAME.fullmatch(name) or name.startswith("."):
+        elif not _is_folder_name(name):
             patients.pop(name)
             reasons.append(
                 (
                     name,
-                    "this PatientID cannot be the name of a folder. Set patient_from to folder, "
-                    "or export with other names.",
+                    f"this PatientID of {len(name)} characters cannot be the name of a folder. "
+                    "Set patient_from to folder, or export with other names.",
                 )
             )
     return dict(patients), reasons
+
+
+def _is_folder_name(name: str) -> bool:
+    long = len(f".{name}.partial".encode()) > 255  # the limit of most file systems
+    return (
+        not long
+        and name.isprintable()
+        and not name.startswith(".")
+        and bool(_SAFE_NAME.fullmatch(name))
+    )
 
 
 def convert_tree(
@@ -145,19 +157,13 @@ def convert_tree(
         (output / folder).mkdir(parents=True, exist_ok=True)
     reasons += _without_input(output, set(patients))
     jobs = []
-    placed: set[Path] = set()
+    lost, nobody = lost_by_patient(scan, patients)
     for name in sorted(patients):
-        folders = {header.path.parent for header in patients[name]}
-        damaged = [path for path in scan.damaged if path.parent in folders]
-        placed.update(damaged)
         given = sorted((masks / name).glob("*regions.nii*")) if masks is not None else []
         own_rules = replace(rules, masks_elsewhere=bool(given))
-        jobs.append(Job(name, patients[name], damaged, given, own_rules, scan.root, output))
-    reasons += [
-        ("(no name)", f"{path.relative_to(scan.root)}: damaged DICOM file. Copy it again.")
-        for path in scan.damaged
-        if path not in placed
-    ]
+        own = lost.get(name, Lost())
+        jobs.append(Job(name, patients[name], own, given, own_rules, scan.root, output))
+    reasons += lost_by_nobody(nobody, scan.root, by_folder=patient_from == "folder")
     results = Parallel(n_jobs=min(workers, len(jobs)) or 1, return_as="generator_unordered")(
         delayed(convert_patient)(job) for job in jobs
     )
@@ -251,7 +257,8 @@ def _listed(names: list[str]) -> str:
 
 
 def _write_patient(job: Job, folder: Path) -> tuple[dict[str, str], list[str]]:
-    read = read_patient(job.patient_id, job.headers, job.damaged, job.rules)
+    check_lost(job.headers, job.lost, job.root, where=f"patient {job.patient_id}")
+    read = read_patient(job.patient_id, job.headers, job.lost.damaged, job.rules, masks=job.masks)
     folder.mkdir(parents=True)
     for phase, (voxels, grid) in read.images.items():
         write_nifti(folder / f"{phase}.nii.gz", voxels, grid)

@@ -77,24 +77,25 @@ def volume_grid(volume: Volume, *, where: str, largest_gap: float = 0.5) -> Grid
 
 def _check_headers(slices: tuple[Header, ...], where: str) -> None:
     for header in slices:
-        if header.frames > 1:
+        if header.frames > 1 and header.frame is None:
             raise ImageError(
-                f"{header.path.name} holds {header.frames} frames (enhanced multi-frame image)",
+                f"{header.path.name} holds {header.frames} frames and does not say where they lie "
+                "(no functional groups)",
                 where=where,
-                expected="one slice per file",
-                remedy=_OTHER_TOOLS,
+                expected="one slice per file, or an enhanced CT or MR image",
+                remedy="Export the original series, not a screen capture of it.",
             )
         for name in ("rows", "columns", "orientation", "position", "pixel_spacing"):
             if getattr(header, name) is None:
                 raise ImageError(
-                    f"{header.path.name} has no usable {name.replace('_', ' ')}",
+                    f"{header.name} has no usable {name.replace('_', ' ')}",
                     where=where,
                     remedy="Export the series again, or leave it out with a phase rule 'ignore'.",
                 )
     sizes: dict[str, str] = {}
     for header in slices:
         spacing = " x ".join(f"{value:g}" for value in header.pixel_spacing or ())
-        sizes.setdefault(f"{header.rows} x {header.columns} of {spacing} mm", header.path.name)
+        sizes.setdefault(f"{header.rows} x {header.columns} of {spacing} mm", header.name)
     if len(sizes) > 1:
         found = "; ".join(f"{size} ({name})" for size, name in sizes.items())
         raise ImageError(
@@ -114,7 +115,7 @@ def _step(slices: tuple[Header, ...], where: str) -> float:
     steps = np.diff(place)
     for i in np.flatnonzero(steps < 0.01):
         raise ImageError(
-            f"two slices at {place[i]:.2f} mm: {slices[i].path.name}, {slices[i + 1].path.name}",
+            f"two slices at {place[i]:.2f} mm: {slices[i].name}, {slices[i + 1].name}",
             where=where,
             expected="one slice per position",
             remedy="Phases or reconstructions are mixed and nothing in the header tells them "
@@ -138,15 +139,15 @@ def _step(slices: tuple[Header, ...], where: str) -> float:
         more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
         raise ImageError(
             f"{len(missing)} of {len(slices) + len(missing)} slices are missing, at position "
-            f"{listed}{more} mm (after {slices[wrong[0]].path.name})",
+            f"{listed}{more} mm (after {slices[wrong[0]].name})",
             where=where,
             expected=f"a slice every {step:.4g} mm",
             remedy="Export the series again in full.",
         )
     k = int(wrong[0])
     raise ImageError(
-        f"slices are not evenly spaced: {steps[k]:.4g} mm between {slices[k].path.name} and "
-        f"{slices[k + 1].path.name}, {step:.4g} mm elsewhere",
+        f"slices are not evenly spaced: {steps[k]:.4g} mm between {slices[k].name} and "
+        f"{slices[k + 1].name}, {step:.4g} mm elsewhere",
         where=where,
         expected="even spacing",
         remedy=f"If two scans share the series, separate them. {_OTHER_TOOLS}",

@@ -8,6 +8,9 @@ from typing import Any
 
 import pydicom
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from mtl_hcc.cohorts.dicom.frames import FUNCTIONAL_GROUPS, flat_frames
 
 _TAGS = [
     "AcquisitionDate",
@@ -15,13 +18,17 @@ _TAGS = [
     "AcquisitionNumber",
     "AcquisitionTime",
     "Columns",
+    "ContrastBolusAgent",
     "ContrastBolusStartTime",
+    "ConvolutionKernel",
     "FrameOfReferenceUID",
+    "EchoTime",
     "GantryDetectorTilt",
     "ImageOrientationPatient",
     "ImagePositionPatient",
     "ImageType",
     "InstanceNumber",
+    "IrradiationEventUID",
     "Modality",
     "NumberOfFrames",
     "PatientID",
@@ -52,6 +59,17 @@ class Header:
         pixel_spacing: Distance between rows, then between columns, in mm.
         seconds: When the slice was acquired, in seconds; only differences mean something.
         after_bolus: Seconds from the start of the contrast injection to the slice.
+        event: Names the irradiation that all reconstructions of one acquisition share.
+        agent: The contrast agent, as the scanner names it.
+        contrast_phase: The phase, as the scanner of an enhanced image names it.
+        kernel: Reconstruction kernel.
+        echo_time: Milliseconds, and ``b_value`` in s/mm2: MR images that differ in them are not
+            one volume.
+        frame: Number of the frame, from 0, in an enhanced multi-frame file; ``None`` where the
+            file is the slice.
+        stack: Stack of frames that belong together.
+        rescale: Slope and intercept of the slice or frame.
+        is_directory: The file is a DICOMDIR, which lists others.
     """
 
     path: Path
@@ -82,9 +100,24 @@ class Header:
     seconds: float | None
     bolus_start: float | None
     after_bolus: float | None
+    event: str = ""
+    agent: str = ""
+    contrast_phase: str = ""
+    kernel: str = ""
+    echo_time: float | None = None
+    b_value: float | None = None
+    frame: int | None = None
+    stack: str = ""
+    rescale: tuple[float, float] | None = None
+    is_directory: bool = False
+
+    @property
+    def name(self) -> str:
+        """File name, and which frame of it."""
+        return self.path.name if self.frame is None else f"{self.path.name}, frame {self.frame + 1}"
 
 
-def read_header(path: Path, root: Path) -> Header | None:
+def read_headers(path: Path, root: Path) -> list[Header] | None:
     """Read what is needed of one file, pixels left alone.
 
     Args:
@@ -92,7 +125,8 @@ def read_header(path: Path, root: Path) -> Header | None:
         root: Root of the tree.
 
     Returns:
-        The header, or ``None`` for a file that is not DICOM.
+        One header, or one per frame of an enhanced multi-frame image; ``None`` for a file that is
+        not DICOM.
 
     Raises:
         Exception: Whatever pydicom raises on a DICOM file whose header is damaged.
@@ -103,40 +137,71 @@ def read_header(path: Path, root: Path) -> Header | None:
             data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
         except InvalidDicomError:
             return None
-        status = path.stat()
-        seconds = _acquired(data)
-        bolus = _time_of_day(_text(data, "ContrastBolusStartTime"))
-        folder = path.parent.relative_to(root).as_posix()
-        return Header(
-            path=path,
-            folder=folder,
-            stamp=(status.st_size, status.st_mtime_ns),
-            patient_id=_text(data, "PatientID"),
-            modality=_text(data, "Modality"),
-            study=_text(data, "StudyInstanceUID"),
-            study_date=_text(data, "StudyDate"),
-            series=_text(data, "SeriesInstanceUID") or f"folder {folder}",
-            series_number=_integer(data, "SeriesNumber"),
-            description=_text(data, "SeriesDescription"),
-            instance=_text(data, "SOPInstanceUID"),
-            frame_of_reference=_text(data, "FrameOfReferenceUID"),
-            image_type=tuple(str(word).upper() for word in _values(data, "ImageType")),
-            rows=_integer(data, "Rows"),
-            columns=_integer(data, "Columns"),
-            frames=_integer(data, "NumberOfFrames") or 1,
-            orientation=_numbers(data, "ImageOrientationPatient", 6),
-            position=_numbers(data, "ImagePositionPatient", 3),
-            pixel_spacing=_numbers(data, "PixelSpacing", 2),
-            thickness=_number(data, "SliceThickness"),
-            tilt=_number(data, "GantryDetectorTilt"),
-            instance_number=_integer(data, "InstanceNumber"),
-            acquisition_number=_integer(data, "AcquisitionNumber"),
-            temporal_position=_integer(data, "TemporalPositionIdentifier"),
-            trigger_time=_number(data, "TriggerTime"),
-            seconds=seconds,
-            bolus_start=bolus,
-            after_bolus=_after(bolus, seconds),
+        many = (
+            _text(data, "Modality") in ("CT", "MR") and (_integer(data, "NumberOfFrames") or 0) > 1
         )
+        if not many:
+            return [_header(data, path, root)]
+        tags = [*_TAGS, *FUNCTIONAL_GROUPS]
+        data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
+        if not data.get("PerFrameFunctionalGroupsSequence"):
+            return [_header(data, path, root)]
+        return [_header(frame, path, root, k) for k, frame in enumerate(flat_frames(data))]
+
+
+def _header(data: pydicom.Dataset, path: Path, root: Path, frame: int | None = None) -> Header:
+    status = path.stat()
+    seconds = _acquired(data)
+    bolus = _time_of_day(_text(data, "ContrastBolusStartTime"))
+    folder = path.parent.relative_to(root).as_posix()
+    number = _integer(data, "InstanceNumber")
+    slope, intercept = _number(data, "RescaleSlope"), _number(data, "RescaleIntercept")
+    return Header(
+        path=path,
+        folder=folder,
+        stamp=(status.st_size, status.st_mtime_ns),
+        patient_id=_text(data, "PatientID"),
+        modality=_text(data, "Modality"),
+        study=_text(data, "StudyInstanceUID"),
+        study_date=_text(data, "StudyDate"),
+        series=_text(data, "SeriesInstanceUID") or f"folder {folder}",
+        series_number=_integer(data, "SeriesNumber"),
+        description=_text(data, "SeriesDescription"),
+        instance=_text(data, "SOPInstanceUID"),
+        frame_of_reference=_text(data, "FrameOfReferenceUID"),
+        image_type=tuple(str(word).upper() for word in _values(data, "ImageType")),
+        rows=_integer(data, "Rows"),
+        columns=_integer(data, "Columns"),
+        frames=_integer(data, "NumberOfFrames") or 1,
+        orientation=_numbers(data, "ImageOrientationPatient", 6),
+        position=_numbers(data, "ImagePositionPatient", 3),
+        pixel_spacing=_numbers(data, "PixelSpacing", 2),
+        thickness=_number(data, "SliceThickness"),
+        tilt=_number(data, "GantryDetectorTilt"),
+        instance_number=number if frame is None else frame + 1,
+        acquisition_number=_integer(data, "AcquisitionNumber"),
+        temporal_position=_integer(data, "TemporalPositionIdentifier"),
+        trigger_time=_number(data, "TriggerTime"),
+        seconds=seconds,
+        bolus_start=bolus,
+        after_bolus=_after(bolus, seconds),
+        event=_text(data, "IrradiationEventUID"),
+        agent=_text(data, "ContrastBolusAgent"),
+        contrast_phase=_text(data, "ContrastBolusAgentPhase"),
+        kernel=" ".join(str(value) for value in _values(data, "ConvolutionKernel")),
+        echo_time=_number(data, "EchoTime"),
+        b_value=_number(data, "DiffusionBValue"),
+        frame=frame,
+        stack=_text(data, "StackID"),
+        rescale=None if slope is None or intercept is None else (slope, intercept),
+        is_directory=_is_directory(data),
+    )
+
+
+def _is_directory(data: pydicom.Dataset) -> bool:
+    meta = getattr(data, "file_meta", None)
+    kind = None if meta is None else meta.get("MediaStorageSOPClassUID")
+    return bool(kind == MediaStorageDirectoryStorage)
 
 
 def _text(data: pydicom.Dataset, name: str) -> str:

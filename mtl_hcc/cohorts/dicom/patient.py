@@ -1,15 +1,21 @@
 """What of one patient's DICOM files is used: which study, which volumes, which segmentations."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from mtl_hcc.cohorts.dicom.drawn_liver import drawn_livers
+from mtl_hcc.cohorts.dicom.frames import source_frames
 from mtl_hcc.cohorts.dicom.geometry import Grid, volume_grid
 from mtl_hcc.cohorts.dicom.header import Header
-from mtl_hcc.cohorts.dicom.phases import PhaseRules, assign_phases
+from mtl_hcc.cohorts.dicom.measure import measure
+from mtl_hcc.cohorts.dicom.phase_rules import PhaseRules
+from mtl_hcc.cohorts.dicom.phases import assign_phases
 from mtl_hcc.cohorts.dicom.pixels import read_voxels
 from mtl_hcc.cohorts.dicom.scan import IMAGES
 from mtl_hcc.cohorts.dicom.segment_readers import choose_reader, listed_name, unite_phases
@@ -70,7 +76,12 @@ class PatientVolumes:
 
 
 def read_patient(
-    patient_id: str, headers: list[Header], damaged: list[Path], rules: ReadingRules
+    patient_id: str,
+    headers: list[Header],
+    damaged: list[Path],
+    rules: ReadingRules,
+    *,
+    masks: Sequence[Path] = (),
 ) -> PatientVolumes:
     """Read all phases and label maps of one patient.
 
@@ -79,6 +90,7 @@ def read_patient(
         headers: Everything of this patient.
         damaged: Unreadable DICOM files in this patient's folders.
         rules: How to read.
+        masks: NIfTI label maps of this patient that take the place of segmentations.
 
     Raises:
         ImageError: The first thing that makes the patient unusable.
@@ -91,7 +103,15 @@ def read_patient(
     opened = choose_reader(_open_all(headers, who), rules.reader, where=who)
     drawn = {id(each): _drawn_on(each, volumes) for each in opened}
     drawn_on = next((volume for volume in drawn.values() if volume is not None), None)
-    found = assign_phases(volumes, rules.phases, patient_id=patient_id, drawn_on=drawn_on)
+    segmentations = [(each, drawn[id(each)]) for each in opened if not rules.masks_elsewhere]
+    livers = drawn_livers(segmentations, masks, rules.segments, where=who)
+    found = assign_phases(
+        volumes,
+        rules.phases,
+        patient_id=patient_id,
+        drawn_on=drawn_on,
+        measure=partial(measure, livers=livers, largest_gap=rules.largest_gap),
+    )
     images: dict[str, tuple[np.ndarray, Grid]] = {}
     for name, volume in found.items():
         where = f"{who}, {name}, series {volume.name} in {volume.first.folder}"
@@ -201,7 +221,15 @@ def _is_seg(header: Header) -> bool:
 
 def _drawn_on(segmentation: Segmentation, volumes: list[Volume]) -> Volume | None:
     """Return the one volume that holds most of the instances the segmentation refers to."""
-    counts = [sum(h.instance in segmentation.sources for h in v.slices) for v in volumes]
+    frames = source_frames(segmentation.data)
+    counts = [
+        sum(
+            h.instance in segmentation.sources
+            and (h.frame is None or h.frame in frames.get(h.instance, {h.frame}))
+            for h in v.slices
+        )
+        for v in volumes
+    ]
     most = max(counts)
     if most == 0 or counts.count(most) > 1:
         return None

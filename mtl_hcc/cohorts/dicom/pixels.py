@@ -1,29 +1,20 @@
 """How the pixels of a volume become Hounsfield units, and a NIfTI file."""
 
 import warnings
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
+from mtl_hcc.cohorts.dicom.decoding import DECODER_PACKAGES, decode_with_gdcm, lacks_decoder
 from mtl_hcc.cohorts.dicom.geometry import Grid
+from mtl_hcc.cohorts.dicom.header import Header
 from mtl_hcc.cohorts.dicom.volumes import Volume
 from mtl_hcc.errors import ImageError
-
-_PACKAGES = {
-    "1.2.840.10008.1.2.4.50": "pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.51": "pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.57": "pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.70": "pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.80": "pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.81": "pylibjpeg pylibjpeg-libjpeg",
-    "1.2.840.10008.1.2.4.90": "pylibjpeg pylibjpeg-openjpeg",
-    "1.2.840.10008.1.2.4.91": "pylibjpeg pylibjpeg-openjpeg",
-    "1.2.840.10008.1.2.5": "pylibjpeg pylibjpeg-rle",
-}
-"""What to install for a transfer syntax that cannot be decoded."""
 
 
 def read_voxels(volume: Volume, *, where: str) -> np.ndarray:
@@ -40,14 +31,23 @@ def read_voxels(volume: Volume, *, where: str) -> np.ndarray:
     Raises:
         ImageError: A file cannot be read or decoded, or is no grey-scale image.
     """
-    planes = [_read_plane(header.path, where) for header in volume.slices]
-    voxels = np.stack(planes)
+    planes: list[np.ndarray | None] = [None] * len(volume.slices)
+    by_file: dict[Path, list[int]] = defaultdict(list)
+    for k, header in enumerate(volume.slices):
+        by_file[header.path].append(k)
+    for path, indices in by_file.items():
+        for k, plane in zip(
+            indices, _read_planes(path, [volume.slices[k] for k in indices], where), strict=True
+        ):
+            planes[k] = plane
+    voxels = np.stack([plane for plane in planes if plane is not None])
     if np.issubdtype(voxels.dtype, np.integer) and abs(voxels).max(initial=0) <= 32767:
         return voxels.astype(np.int16)
     return voxels.astype(np.float32)
 
 
-def _read_plane(path: Path, where: str) -> np.ndarray:
+def _read_planes(path: Path, slices: list[Header], where: str) -> list[np.ndarray]:
+    """Read the slices (or frames) of one file, which is opened once."""
     where = f"{where}, file {path.name}"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -56,16 +56,28 @@ def _read_plane(path: Path, where: str) -> np.ndarray:
         except Exception as error:
             raise _damaged(where, error) from error
         _check_grey(data, where)
-        try:
-            plane = data.pixel_array
-        except Exception as error:
+        return [_to_units(_decode(data, s.frame, where), data, s, where) for s in slices]
+
+
+def _decode(data: pydicom.Dataset, frame: int | None, where: str) -> np.ndarray:
+    try:
+        plane = np.asarray(pixel_array(data, index=frame or 0))
+    except Exception as error:
+        decoded = decode_with_gdcm(data, frame or 0) if lacks_decoder(data) else None
+        if decoded is None:
             raise _undecodable(data, where, error) from error
+        plane = decoded
     expected = (int(data.Rows), int(data.Columns))
-    if plane.shape != expected:
+    if plane.shape != expected or (frame is None and int(data.get("NumberOfFrames") or 1) > 1):
         raise ImageError(
             f"pixels of shape {plane.shape}", where=where, expected=f"{expected}, one slice"
         )
-    slope, intercept = data.get("RescaleSlope"), data.get("RescaleIntercept")
+    return plane
+
+
+def _to_units(plane: np.ndarray, data: pydicom.Dataset, header: Header, where: str) -> np.ndarray:
+    """Apply the slice's own (or the frame's own) rescale slope and intercept."""
+    slope, intercept = header.rescale or (data.get("RescaleSlope"), data.get("RescaleIntercept"))
     if data.get("Modality") == "CT" and (slope is None or intercept is None):
         raise ImageError(
             "a CT slice without rescale slope and intercept",
@@ -73,7 +85,8 @@ def _read_plane(path: Path, where: str) -> np.ndarray:
             expected="Hounsfield units",
             remedy="Export the original series, not a screen copy of it.",
         )
-    slope, intercept = float(slope or 1.0), float(intercept or 0.0)
+    slope = 1.0 if slope is None else float(slope)
+    intercept = 0.0 if intercept is None else float(intercept)
     if slope == round(slope) and intercept == round(intercept):
         return np.asarray(plane.astype(np.int32) * int(slope) + int(intercept))
     return np.asarray(plane.astype(np.float32) * slope + intercept, dtype=np.float32)
@@ -104,16 +117,9 @@ def _undecodable(data: pydicom.Dataset, where: str, error: Exception) -> ImageEr
     if syntax is None:
         return _damaged(where, error)
     syntax = UID(syntax)
-    if syntax.is_transfer_syntax and not syntax.is_private:
-        from pydicom.pixels.decoders.base import get_decoder
-
-        try:
-            decodable = get_decoder(syntax).is_available
-        except NotImplementedError:
-            decodable = False
-        if decodable or not syntax.is_compressed:
-            return _damaged(where, error)
-    package = _PACKAGES.get(str(syntax))
+    if not lacks_decoder(data):
+        return _damaged(where, error)
+    package = DECODER_PACKAGES.get(str(syntax))
     remedy = f"Install the decoder: pip install {package}" if package else "Export uncompressed"
     return ImageError(
         f"pixels compressed as {syntax.name} ({syntax}) that cannot be decoded here",

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 from rich.progress import track
 
-from mtl_hcc.cohorts.dicom.header import Header, read_header
+from mtl_hcc.cohorts.dicom.header import Header, read_headers
 from mtl_hcc.errors import CohortError
 
 _logger = logging.getLogger(__name__)
@@ -25,20 +26,24 @@ class Scan:
         root: The tree.
         headers: Images, segmentations and RT structure sets.
         damaged: DICOM files whose header cannot be read.
+        unreadable: Folders and files that the system does not let us open, and why.
         ignored: How many files of each other kind were passed over.
     """
 
     root: Path
     headers: list[Header] = field(default_factory=list)
     damaged: list[Path] = field(default_factory=list)
+    unreadable: dict[Path, str] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
 
 
 def scan_tree(root: Path, *, workers: int = 1, progress: bool = True) -> Scan:
     """Open every file below ``root`` and keep the headers of images and segmentations.
 
-    Hidden files and folders are passed over; what is not DICOM is counted, not an error. Only
-    counts are logged: folder and file names may hold the names of patients.
+    Hidden files and folders are passed over; what is not DICOM (or no plain file: a pipe would be
+    waited for without end) is counted, not an error. Linked folders are followed, unless they lead
+    back to a folder above. Only counts are logged: folder and file names may hold the names of
+    patients.
 
     Args:
         root: Folder of any depth and any file names.
@@ -50,23 +55,23 @@ def scan_tree(root: Path, *, workers: int = 1, progress: bool = True) -> Scan:
     """
     if not root.is_dir():
         raise CohortError("no such folder", where=str(root), remedy="Give the DICOM tree's root.")
-    files = sorted(_files(root))
+    scan = Scan(root)
+    files = sorted(_files(root, scan))
     chunks = [files[i : i + _FILES_PER_CALL] for i in range(0, len(files), _FILES_PER_CALL)]
     workers = min(workers, len(chunks)) if workers > 0 else workers
     results = Parallel(n_jobs=workers or 1, return_as="generator")(
         delayed(_read_some)(chunk, root) for chunk in chunks
     )
-    scan = Scan(root)
-    for headers, damaged, ignored in track(
-        results, "Reading DICOM headers", total=len(chunks), disable=not progress
-    ):
-        scan.headers += headers
-        scan.damaged += damaged
-        scan.ignored += ignored
+    for some in track(results, "Reading DICOM headers", total=len(chunks), disable=not progress):
+        scan.headers += some.headers
+        scan.damaged += some.damaged
+        scan.unreadable.update(some.unreadable)
+        scan.ignored += some.ignored
     _logger.info(
-        "%d DICOM files of use, %d damaged, passed over: %s",
+        "%d DICOM images of use, %d damaged, %d not to be opened, passed over: %s",
         len(scan.headers),
         len(scan.damaged),
+        len(scan.unreadable),
         dict(scan.ignored),
     )
     if not any(header.modality in IMAGES for header in scan.headers):
@@ -79,30 +84,57 @@ def scan_tree(root: Path, *, workers: int = 1, progress: bool = True) -> Scan:
     return scan
 
 
-def _files(root: Path) -> list[Path]:
-    found = []
-    for folder, folders, names in os.walk(root):  # Path.walk came with Python 3.12
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(folder) / name for name in names if not name.startswith(".")]
-    return [path for path in found if path.is_file()]  # to open a pipe would wait for ever
+def _files(root: Path, scan: Scan) -> list[Path]:
+    """List the plain files below ``root``; note in ``scan`` what cannot be opened."""
+    found: list[Path] = []
+    folders: list[tuple[Path, frozenset[tuple[int, int]]]] = [(root, frozenset())]
+    while folders:
+        folder, above = folders.pop()
+        try:
+            status = folder.stat()
+            here = above | {(status.st_dev, status.st_ino)}
+            entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+        except OSError as error:
+            scan.unreadable[folder] = error.strerror or type(error).__name__
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            try:
+                status = path.stat()
+            except OSError as error:  # a link that leads nowhere, or in a circle
+                scan.unreadable[path] = error.strerror or type(error).__name__
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                if (status.st_dev, status.st_ino) in here:
+                    scan.ignored["a link to a folder above"] += 1
+                else:
+                    folders.append((path, here))
+            elif stat.S_ISREG(status.st_mode):
+                found.append(path)
+            else:
+                scan.ignored["no plain file"] += 1
+    return found
 
 
-def _read_some(files: list[Path], root: Path) -> tuple[list[Header], list[Path], Counter[str]]:
-    headers: list[Header] = []
-    damaged: list[Path] = []
-    ignored: Counter[str] = Counter()
+def _read_some(files: list[Path], root: Path) -> Scan:
+    scan = Scan(root)
     for path in files:
         try:
-            header = read_header(path, root)
-        except Exception:  # pydicom raises many types on damaged files
-            damaged.append(path)
+            headers = read_headers(path, root)
+        except OSError as error:
+            scan.unreadable[path] = error.strerror or type(error).__name__
             continue
-        if header is None:
-            ignored["not DICOM"] += 1
-        elif header.modality in IMAGES and header.rows is None:
-            damaged.append(path)  # cut off before the description of the pixels
-        elif header.modality in (*IMAGES, "SEG", "RTSTRUCT"):
-            headers.append(header)
+        except Exception:  # pydicom raises many types on damaged files
+            scan.damaged.append(path)
+            continue
+        if headers is None:
+            scan.ignored["not DICOM"] += 1
+        elif headers[0].modality in IMAGES and headers[0].rows is None:
+            scan.damaged.append(path)  # cut off before the description of the pixels
+        elif headers[0].modality in (*IMAGES, "SEG", "RTSTRUCT"):
+            scan.headers += headers
+        elif not headers[0].modality and not headers[0].is_directory:
+            scan.damaged.append(path)  # cut off before anything of use
         else:
-            ignored[header.modality or "no modality"] += 1
-    return headers, damaged, ignored
+            scan.ignored[headers[0].modality or "DICOMDIR"] += 1
+    return scan

@@ -26,8 +26,8 @@ class DicomTree(CohortSource):
     or rules changed; what another hand put into the output, or changed there, is never replaced or
     removed. Names and dates of patients are neither written nor logged; the output holds
     the patient_id, image files, and a record of what each was made from. A patient that cannot be
-    read is put in quarantine with the reason; RT structure sets and enhanced multi-frame images
-    are out of scope and refused with what to do instead.
+    read is put in quarantine with the reason; RT structure sets are out of scope and refused with
+    what to do instead.
 
     Args:
         output: The NIfTI folder to write; ``<root>_nifti`` beside the tree if not given.
@@ -45,7 +45,8 @@ class DicomTree(CohortSource):
             ``ignore``; overrules everything else.
         segmented_phase: Phase of the volume that the segmentation was drawn on when nothing
             tells it; other untold volumes are then passed over.
-        several: When several volumes show one phase and the segmentation was drawn on none.
+        several: When several volumes show one phase and the segmentation was drawn on none: refuse
+            the patient, or take the one whose slices are closest together or farthest apart (mm).
         study: Which study counts when a patient has several.
         segment_rules: ``liver``, ``tumor``, ``loat`` or ``ignore`` to a regular expression for
             the segments' labels, descriptions or coded types; overrules what these say.
@@ -176,7 +177,7 @@ class DicomTree(CohortSource):
 
     def _rules(self) -> "ReadingRules":
         from mtl_hcc.cohorts.dicom.patient import ReadingRules
-        from mtl_hcc.cohorts.dicom.phases import PHASE_RULES, PHASE_SECONDS, PhaseRules
+        from mtl_hcc.cohorts.dicom.phase_rules import PHASE_RULES, PHASE_SECONDS, PhaseRules
         from mtl_hcc.cohorts.dicom.segment_meaning import RULES
 
         for setting, keys, allowed in (

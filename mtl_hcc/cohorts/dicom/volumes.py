@@ -1,9 +1,11 @@
 """Which slices make up one volume: a series may hold a localizer, or all phases at once.
 
-A series is divided, in this order, by orientation, AcquisitionNumber, TemporalPositionIdentifier,
-ContrastBolusStartTime, TriggerTime (Philips) and pauses in the AcquisitionTime, wherever the parts
-overlap in space (parts that lie one above the other are one stitched volume). Positions that
-still occur several times are dealt out in the order of time, then of InstanceNumber.
+A series is divided, in this order, by orientation, stack (of an enhanced image), and then wherever
+the parts overlap in space (parts that lie one above the other are one stitched volume) by kind of
+image, thickness, AcquisitionNumber, TemporalPositionIdentifier, ContrastBolusStartTime,
+TriggerTime (Philips), phase that an enhanced image names, echo, diffusion weighting, multi-frame
+file and pauses in the AcquisitionTime. Positions that still occur several times are dealt out in
+the order of time, then of InstanceNumber.
 """
 
 from collections import defaultdict
@@ -55,6 +57,18 @@ class Volume:
         return orientation is not None and bool(np.abs(normal(orientation)).argmax() == 2)
 
     @property
+    def spacing_mm(self) -> float:
+        """Distance between neighboring slices in mm; 0 for a single place."""
+        steps = np.diff(np.unique(np.round(heights(list(self.slices)) / _SAME_PLACE_MM)))
+        return float(np.median(steps)) * _SAME_PLACE_MM if len(steps) else 0.0
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """When its first and its last slice were acquired, in seconds."""
+        times = [s.seconds for s in self.slices if s.seconds is not None]
+        return (min(times), max(times)) if times else None
+
+    @property
     def places(self) -> int:
         """At how many places along the normal there are slices."""
         return len(set(np.round(heights(list(self.slices)) / _SAME_PLACE_MM).astype(int)))
@@ -88,11 +102,11 @@ def find_volumes(headers: list[Header]) -> list[Volume]:
         at here: a damaged volume that nobody needs is nobody's problem.
     """
     by_series: dict[str, list[Header]] = defaultdict(list)
-    seen: set[str] = set()
+    seen: set[tuple[str, int | None]] = set()
     for header in headers:
-        if header.instance and header.instance in seen:
+        if header.instance and (header.instance, header.frame) in seen:
             continue
-        seen.add(header.instance)
+        seen.add((header.instance, header.frame))
         by_series[header.series].append(header)
     volumes: list[Volume] = []
     taken: set[str] = set()
@@ -114,12 +128,18 @@ def divide(series: list[Header]) -> list[list[Header]]:
         parts = divide(rest) if rest else [[]]
         max(parts, key=len).extend(lost)
         return parts
-    parts = _split(series, lambda s: _rounded(s.orientation), only_overlapping=False)
+    parts = _split(series, lambda s: (_rounded(s.orientation), s.stack), only_overlapping=False)
     keys: list[Callable[[Header], Hashable]] = [
+        lambda s: s.image_type,
+        lambda s: None if s.thickness is None else round(s.thickness, 1),
         lambda s: s.acquisition_number,
         lambda s: s.temporal_position,
         lambda s: s.bolus_start,
         lambda s: s.trigger_time,
+        lambda s: s.contrast_phase,
+        lambda s: s.echo_time,
+        lambda s: s.b_value,
+        lambda s: s.instance if s.frame is not None else "",
     ]
     for key in keys:
         parts = [new for part in parts for new in _split(part, key, only_overlapping=True)]

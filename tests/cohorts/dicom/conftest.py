@@ -80,7 +80,11 @@ def _volume(name: str, **changes: Any) -> Volume:
 
 @pytest.fixture(scope="session")
 def nifti_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two patients, three phases, anisotropic and oblique; HU are noise, so every voxel counts."""
+    """Two patients, three phases, anisotropic and oblique.
+
+    HU are noise, so every voxel counts; in the liver they are those of the phase. There is no
+    aorta.
+    """
     root = tmp_path_factory.mktemp("dicom") / "nifti"
     rng = np.random.default_rng(5)
     turned = sitk.Euler3DTransform()
@@ -94,6 +98,8 @@ def nifti_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
         labels[3, 2:4, 2:30] = 3
         for k, phase in enumerate(CT_PHASES):
             voxels = rng.integers(-1024, 1500, labels.shape).astype(np.int16)
+            liver = np.roll(labels, k, axis=2) == 1
+            voxels[liver] = rng.integers(-20, 21, liver.sum()) + (60, 110, 95)[k]
             image = sitk.GetImageFromArray(voxels)
             image.SetSpacing((0.7, 0.8, 2.5))
             image.SetOrigin((-100.3 + k, -55.1, 33.7))

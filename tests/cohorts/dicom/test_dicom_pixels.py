@@ -132,3 +132,42 @@ def test_dicom_slices_of_chaos_equal_its_nifti_slices(shared_data):
     assert first[:2] == (0, 0)
     expected = sitk.GetArrayFromImage(whole)[first[2] : first[2] + 4]
     np.testing.assert_array_equal(voxels[:, 120:408, 26:346], expected)
+
+
+def lossless(series):
+    """Compress the slices as JPEG Lossless, which GDCM can and pydicom cannot."""
+    for path in sorted(series.glob("*.dcm")):
+        data = pydicom.dcmread(path)
+        writer = sitk.ImageFileWriter()
+        writer.SetImageIO("GDCMImageIO")
+        writer.SetFileName(str(path.with_suffix(".jpeg")))
+        writer.UseCompressionOn()
+        writer.SetCompressor("JPEG")
+        writer.Execute(sitk.GetImageFromArray(data.pixel_array[None]))
+        compressed = pydicom.dcmread(path.with_suffix(".jpeg"))
+        path.with_suffix(".jpeg").unlink()
+        data.file_meta.TransferSyntaxUID = compressed.file_meta.TransferSyntaxUID
+        data.PixelData = compressed.PixelData
+        data["PixelData"].VR = "OB"
+        data["PixelData"].is_undefined_length = True
+        data.save_as(path)
+    return str(data.file_meta.TransferSyntaxUID)
+
+
+def test_jpeg_lossless_is_read_through_simpleitk(series):
+    before, _ = load(series)
+    assert lossless(series) == "1.2.840.10008.1.2.4.70"
+    after, _ = load(series)
+    np.testing.assert_array_equal(after, before)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_a_truncated_jpeg_lossless_slice_is_refused(series, share):
+    lossless(series)
+    path = sorted(series.glob("*.dcm"))[3]
+    data = pydicom.dcmread(path)
+    (frame,) = pydicom.encaps.generate_frames(data.PixelData, number_of_frames=1)
+    data.PixelData = pydicom.encaps.encapsulate([frame[: int(share * len(frame)) // 2 * 2]])
+    data.save_as(path)
+    with pytest.raises(ImageError, match=r"00004\.dcm"):
+        load(series)

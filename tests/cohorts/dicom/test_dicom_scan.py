@@ -1,4 +1,5 @@
 import logging
+import os
 
 import pydicom
 import pytest
@@ -25,7 +26,7 @@ def test_a_damaged_header_is_kept_apart(dicom_cohort):
     path = dicom_cohort / "P1" / "series_2" / "00003.dcm"
     path.write_bytes(path.read_bytes()[:140])
     scan = scan_tree(dicom_cohort, progress=False)
-    assert path in scan.damaged or scan.ignored["no modality"] == 1
+    assert scan.damaged == [path]
 
 
 def test_names_and_dates_reach_neither_headers_nor_logs(dicom_cohort, spoil, caplog):
@@ -59,3 +60,22 @@ def test_old_and_broken_times_are_read(dicom_cohort, spoil):
     day = 9 * 3600 + 30 * 60
     times = [None if h.seconds is None else h.seconds % 86400 - day for h in headers]
     assert times == [10, 20.5, 60, None, None, 0]
+
+
+def test_pipes_loops_and_links_do_not_stop_the_scan(dicom_cohort, tmp_path):
+    expected = len(scan_tree(dicom_cohort, progress=False).headers)
+    os.mkfifo(dicom_cohort / "P1" / "pipe.dcm")
+    (dicom_cohort / "P1" / "back").symlink_to(dicom_cohort)
+    (dicom_cohort / "P1" / "circle").symlink_to("circle")
+    (dicom_cohort / "P1" / "series_2" / "gone.dcm").symlink_to("nowhere")
+    (tmp_path / "elsewhere").mkdir()
+    (dicom_cohort / "P2" / "series_2").rename(tmp_path / "elsewhere" / "series_2")
+    (dicom_cohort / "P2" / "series_2").symlink_to(tmp_path / "elsewhere" / "series_2")
+    scan = scan_tree(dicom_cohort, progress=False)
+    assert len(scan.headers) == expected
+    assert scan.ignored["no plain file"] == 1
+    assert scan.ignored["a link to a folder above"] == 1
+    assert {path.name: why for path, why in scan.unreadable.items()} == {
+        "circle": "Too many levels of symbolic links",
+        "gone.dcm": "No such file or directory",
+    }

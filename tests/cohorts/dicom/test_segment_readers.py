@@ -197,14 +197,14 @@ def test_two_readings_in_one_file_are_refused_and_parts_are_not(tree, draw):
     assert sizes(labels(read(tree))) == [WHOLE - TUMOR - OTHER, TUMOR + OTHER]
 
 
-def test_masks_given_by_hand_stand_instead_of_all_segmentations(tree, draw, tmp_path):
+def test_masks_given_by_hand_stand_instead_of_all_segmentations(tree, draw, tmp_path, nifti_cohort):
     two_readers(draw)
     drawn = np.zeros((6, 36, 40), dtype=np.uint8)
     drawn[1:5, 5:30, 5:25], drawn[2, 8, 8:11] = 1, 2
     (tmp_path / "masks" / "P1").mkdir(parents=True)
-    sitk.WriteImage(
-        sitk.GetImageFromArray(drawn), str(tmp_path / "masks" / "P1" / "regions.nii.gz")
-    )
+    mask = sitk.GetImageFromArray(drawn)
+    mask.CopyInformation(sitk.ReadImage(str(nifti_cohort / "images/P1/arterial.nii.gz")))
+    sitk.WriteImage(mask, str(tmp_path / "masks" / "P1" / "regions.nii.gz"))
     cohort = read(tree, masks=str(tmp_path / "masks"))
     assert cohort.patients["P1"].regions["arterial"].name == "regions.nii.gz"
     np.testing.assert_array_equal(labels(cohort), drawn)
