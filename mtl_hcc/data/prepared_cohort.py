@@ -52,7 +52,7 @@ class PreparedCohort:
             StoreError: The store would lie where its files replace somebody else's.
         """
         check_store_place(self.cohort, self.store)
-        if not self._is_ready():
+        if not self.is_ready():
             with store_lock(self.store):
                 self._make()
 
@@ -90,7 +90,7 @@ class PreparedCohort:
 
         return is_complete(self.cohort, self.phantom)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Return whether phantom, store and splits are as they should be."""
         if not self._has_phantom():
             return False

@@ -14,7 +14,7 @@ from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.dataset import PatientDataset
 from mtl_hcc.data.split_file import splits_file_of
 from mtl_hcc.data.splits import SingleSplit
-from mtl_hcc.errors import ConfigError
+from mtl_hcc.errors import ConfigError, MtlHccError
 from mtl_hcc.explanation.explain_patient import Explained, ExplainSettings
 from mtl_hcc.explanation.layers import MapLayer, choose_layer, map_layers
 from mtl_hcc.explanation.randomization import randomized
@@ -178,28 +178,40 @@ def _check(settings: Namespace, module: MultiTaskModule) -> None:
 def _datamodule(settings: Namespace, values: dict[str, Any], output: Path) -> CohortDataModule:
     """Return the data of the run itself, or of another cohort prepared in the same way.
 
-    The run's own store is used where it is, and never made where the model's config says.
+    A model's config does not say where we write: the store that it names is used as it is, and
+    where it is not current another is made in the output folder.
     """
     data = values["data"]
-    prepared, fold = str(output / "prepared"), data.get("fold", 0)
-    named = str(data.get("store") or prepared)
-    store = settings.store or (named if (Path(named) / "manifest.csv").is_file() else prepared)
     shared = {"source": settings.source, "trusted": settings.trust}
-    own = build_data(values, store=store, cohort=data.get("cohort"), fold=fold, **shared)
-    own_splits = splits_file_of(Path(settings.checkpoint))
-    if settings.cohort is None:
-        own.run_splits = own_splits
+    prepared, named = str(output / "prepared"), data.get("store")
+
+    def of_run(store: str, cohort: str | None) -> CohortDataModule:
+        own = build_data(values, store=store, cohort=cohort, fold=data.get("fold", 0), **shared)
+        own.run_splits = splits_file_of(Path(settings.checkpoint))
         return own
-    if Path(settings.cohort).resolve() == own.cohort_root.resolve():
-        cohort = str(own.cohort_root)  # its own one, also where the store is another folder
-        own = build_data(values, store=store, cohort=cohort, fold=fold, **shared)
-        own.run_splits = own_splits
+
+    own = of_run(settings.store or str(named or prepared), data.get("cohort"))
+    another = settings.cohort is not None and (
+        Path(settings.cohort).resolve() != own.cohort_root.resolve()
+    )
+    if another:
+        own = build_data(values, store=settings.store or prepared, cohort=settings.cohort, **shared)
+        # Whatever the table says of splits, the model has seen nobody of them.
+        own.split = SingleSplit(name=settings.split or "external")
         return own
-    store = settings.store or prepared
-    another = build_data(values, store=store, cohort=settings.cohort, **shared)
-    # Whatever the table says of splits, the model has seen nobody of them.
-    another.split = SingleSplit(name=settings.split or "external")
-    return another
+    if settings.cohort is not None:  # its own one, also where the store is another folder
+        own = of_run(str(own.store_root), str(own.cohort_root))
+    if settings.store is None and not _is_ready(own):
+        own = of_run(prepared, own.cohort)
+    return own
+
+
+def _is_ready(data: CohortDataModule) -> bool:
+    """Return whether the store can be used without writing anything."""
+    try:
+        return data.prepared.is_ready()
+    except MtlHccError:
+        return False
 
 
 def _dataset(
