@@ -25,7 +25,10 @@ class Finding:
 
     def as_error(self) -> ImageError:
         """Return the error that sets the patient aside."""
-        way_out = "If it is right as it is, set preparation.plausibility: remark."
+        way_out = (
+            "If it is right as it is, add --data.preparation.plausibility remark (for predict, "
+            "--plausibility remark)."
+        )
         return ImageError(
             self.found,
             where=self.where,

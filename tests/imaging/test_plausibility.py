@@ -76,7 +76,10 @@ def test_what_went_wrong_is_set_aside_with_measurement_file_and_remedy(patients,
         assert message in str(caught.value)
         assert "patient P1" in caught.value.where
         assert caught.value.expected
-        assert "set preparation.plausibility: remark" in caught.value.remedy
+        assert (
+            "If it is right as it is, add --data.preparation.plausibility remark"
+            in caught.value.remedy
+        )
 
 
 @pytest.mark.parametrize("kind", ["mask 20 mm too low", "8-bit window", "labels exchanged"])
