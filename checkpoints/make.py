@@ -27,8 +27,9 @@ It shows that loading and predicting work, and is a start for code, not for care
   says.
 - Output: log hazards of OS and RFS, survival at 1, 2, 3 and 5 years, probability of MVI.
 - Files: `model.safetensors` (weights, batch-norm statistics and the training split's baseline
-  hazards; no pickled code), `config.yaml`, `metrics.csv`, `expected_predictions.csv` (five phantom
-  patients, recomputed by the tests).
+  hazards; no pickled code), `config.yaml`, `training_ranges.json` (what the training patients
+  measured, which `predict` compares others with), `metrics.csv`, `expected_predictions.csv` (five
+  phantom patients, recomputed by the tests).
 
 ```bash
 python -m mtl_hcc.predict --checkpoint {folder} --output predictions.csv
@@ -47,7 +48,7 @@ def main(run: Path, folder: Path) -> None:
         folder: The folder to ship.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("model.safetensors", "config.yaml"):
+    for name in ("model.safetensors", "config.yaml", "training_ranges.json"):
         shutil.copyfile(run / "model" / name, folder / name)
     size = (folder / "model.safetensors").stat().st_size / 1e6
     if size > LIMIT_MB:

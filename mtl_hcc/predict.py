@@ -1,7 +1,9 @@
 """`python -m mtl_hcc.predict`: a trained model on any cohort, with or without outcomes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import torch
@@ -12,6 +14,7 @@ from mtl_hcc.checkpoint import load_model
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.config import read_config
 from mtl_hcc.data.splits import SingleSplit
+from mtl_hcc.data.training_ranges import out_of_range, read_ranges
 from mtl_hcc.entry_point import report_errors
 from mtl_hcc.model_config import build_data, prepare_data
 from mtl_hcc.output_place import check_output_file
@@ -19,12 +22,14 @@ from mtl_hcc.prediction_table import predict_patients, prediction_rows
 from mtl_hcc.spreadsheet_cells import csv_bytes
 from mtl_hcc.training import batches
 
+SHOWN = 10
+
 DESCRIPTION = """Predict MVI, OS and RFS of a cohort with a trained model.
 
   python -m mtl_hcc.predict --checkpoint runs/ct_mtl --cohort PATH --output predictions.csv
 The cohort is prepared as the model was trained; its labels may be absent. Writes one row per
 patient and task: log hazard and survival probabilities at 1, 2, 3 and 5 years, or the
-probability of MVI."""
+probability of MVI; out_of_range says in what a patient is unlike those of the training."""
 
 
 @report_errors
@@ -38,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_bytes(output, csv_bytes(predictions))
     patients = predictions["patient_id"].nunique()
     print(f"{patients} patients, {predictions['task'].nunique()} tasks: {output}")
+    print_out_of_range(predictions)
     survival = predictions.filter(like="survival_")
     if Path(settings.checkpoint).is_file() and survival.isna().all(axis=None):
         print(
@@ -64,11 +70,41 @@ def predict(settings: Namespace) -> pd.DataFrame:
     )
     if settings.cohort is not None:  # the phantom keeps its splits: some of it was trained on
         datamodule.split = SingleSplit(name=settings.split)
+    if datamodule.preparation is not None:
+        datamodule.preparation = replace(datamodule.preparation, plausibility=settings.plausibility)
     prepare_data(datamodule, own_reader=settings.source is not None)
     datamodule.setup("predict")
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     outputs, targets, who = predict_patients(module, batches(datamodule), device=device)
-    return prediction_rows(module, outputs, targets, who)
+    predictions = prediction_rows(module, outputs, targets, who)
+    ranges = read_ranges(Path(settings.checkpoint))
+    if not ranges:
+        print(
+            "This model carries no ranges of its training patients (training_ranges.json), so "
+            "nobody was compared with them."
+        )
+    reasons = out_of_range(ranges, datamodule)
+    return predictions.assign(out_of_range=predictions["patient_id"].map(reasons))
+
+
+def print_out_of_range(predictions: pd.DataFrame) -> None:
+    """Print who is unlike the patients that the model was trained on, and in what.
+
+    Args:
+        predictions: With the column ``out_of_range``.
+    """
+    reasons = predictions.drop_duplicates("patient_id").set_index("patient_id")["out_of_range"]
+    odd = reasons[reasons != ""]
+    if odd.empty:
+        return
+    print(
+        f"{len(odd)} of {len(reasons)} patients are unlike those that the model was trained on; do "
+        "not trust their predictions (column out_of_range):"
+    )
+    for patient, reason in odd.iloc[:SHOWN].items():
+        print(f"  {patient}: {reason}")
+    if len(odd) > SHOWN:
+        print(f"  ... and {len(odd) - SHOWN} more")
 
 
 def _parser() -> ArgumentParser:
@@ -98,6 +134,13 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument(
         "--split", type=str, default="external", help="Name of the split in the table."
+    )
+    parser.add_argument(
+        "--plausibility",
+        type=Literal["quarantine", "remark"],
+        default="quarantine",
+        help="quarantine leaves out patients whose images or drawings cannot be right, remark "
+        "predicts them and says so in the column out_of_range.",
     )
     parser.add_argument("--batch_size", type=int, default=16, help="Patients at a time.")
     parser.add_argument(

@@ -25,6 +25,7 @@ from mtl_hcc.checkpoint import export_model, read_checkpoint
 from mtl_hcc.config import instantiate, plain_config
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.prepared_cohort import SPLITS
+from mtl_hcc.data.training_ranges import training_ranges, write_ranges
 from mtl_hcc.errors import ConfigError, TrainingError
 from mtl_hcc.history import HistoryLogger
 from mtl_hcc.module import MultiTaskModule
@@ -108,6 +109,7 @@ def train_fold(
     device = trainer.strategy.root_device
     predictions = predict_fold(module, datamodule, fold=fold, device=device)
     export_model(module, folder / "model", phases=list(datamodule.phases))
+    write_ranges(training_ranges(datamodule), folder / "model")
     for logger in wandb:
         log_model(logger, folder / "model")
     return TrainedFold(module, datamodule, predictions, history.table(), wandb)

@@ -1,11 +1,14 @@
 """A trained model on a cohort: the same numbers by every way in, with or without outcomes."""
 
 import dataclasses
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk  # noqa: N813
 import yaml
 from tiny_runs import call, copy_cohort
 
@@ -40,10 +43,13 @@ def again(phantom_run, tmp_path_factory) -> Path:
 def test_the_training_cohort_gets_the_predictions_that_training_wrote(phantom_run, again):
     expected = predicted(phantom_run.run / "predictions.csv")
     found = predicted(again / "predictions.csv")
-    assert list(found) == list(expected)
+    assert list(found) == [*expected, "out_of_range"]
     assert set(found["split"]) == {"external"}, "to the command they are new patients"
     pd.testing.assert_frame_equal(
-        found.drop(columns="split"), expected.drop(columns="split"), rtol=1e-5, atol=1e-5
+        found.drop(columns=["split", "out_of_range"]),
+        expected.drop(columns="split"),
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 
@@ -148,3 +154,89 @@ def test_the_shipped_model_gives_the_predictions_that_are_kept_with_it(tmp_path)
     same = ["risk", "probability"]
     pd.testing.assert_frame_equal(found[same], expected[same], rtol=0, atol=1e-3)
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 5e6
+
+
+# Patients unlike those of the training -------------------------------------------------------
+
+
+def odd_cohort(root: Path, shared_data: Path) -> Path:
+    """Return a cohort of a leg sarcoma: its CT for all phases, its tumor, muscle for a liver."""
+    source = shared_data / "images" / "sts_sarcoma" / "STS_002"
+    tumor = sitk.ReadImage(str(source / "CT_gtv.nii.gz"))
+    image = sitk.ReadImage(str(source / "CT_image.nii.gz"))
+    labels = sitk.GetArrayFromImage(tumor)
+    muscle = (sitk.GetArrayFromImage(image) > 20) & (sitk.GetArrayFromImage(image) < 100)
+    drawn = sitk.GetImageFromArray(np.where(labels > 0, 2, muscle).astype(np.uint8))
+    drawn.CopyInformation(tumor)
+    folder = root / "cohort" / "images" / "STS_002"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for phase in ("arterial", "portal_venous", "delayed"):
+        noise = sitk.GetImageFromArray(rng.normal(0, 3, labels.shape).astype(np.float32))
+        noise.CopyInformation(image)
+        sitk.WriteImage(sitk.Cast(image, sitk.sitkFloat32) + noise, str(folder / f"{phase}.nii.gz"))
+    sitk.WriteImage(drawn, str(folder / "regions.nii.gz"))
+    (root / "cohort" / "patients.csv").write_text("patient_id\nSTS_002\n")
+    return root / "cohort"
+
+
+@pytest.mark.skipif(not SHIPPED.is_dir(), reason="no model is shipped in checkpoints/")
+def test_a_leg_sarcoma_is_not_predicted_without_a_word(shared_data, tmp_path):
+    cohort = odd_cohort(tmp_path, shared_data)
+    flags = ["--checkpoint", SHIPPED, "--cohort", cohort, "--output", tmp_path / "out.csv"]
+    done = call(predict.main, *flags)
+    if done.code != 0:  # already refused while it was prepared
+        assert "none of the 1 patients could be prepared" in done.err
+        assert "STS_002" in done.err
+    done = call(predict.main, *flags, "--plausibility", "remark")
+    assert done.code == 0, done.err
+    (reason,) = set(pd.read_csv(tmp_path / "out.csv")["out_of_range"])
+    assert "rise of the liver to the portal_venous phase" in reason
+    assert "1 of 1 patients are unlike those that the model was trained on" in done.out
+    assert f"STS_002: {reason}" in done.out
+
+
+def test_a_model_carries_ranges_of_its_training_patients(phantom_run):
+    ranges = json.loads((phantom_run.run / "model" / "training_ranges.json").read_text())
+    low, high = ranges["portal_venous_parenchyma"]["seen"]
+    quality = pd.read_csv(phantom_run.store / "quality.csv").set_index("patient_id")
+    trained = quality[quality.index.str.startswith("I-")]["portal_venous_parenchyma"]
+    assert low == pytest.approx(trained.min(), abs=10)
+    assert low <= trained.min() < trained.max() <= high
+    assert {"tumor_volume_mm3", "rise_to_portal_venous"} <= {*ranges}
+
+
+def test_own_training_patients_are_in_range_and_tumors_of_three_times_the_largest_are_not(
+    phantom_run, again, tmp_path
+):
+    found = predicted(again / "predictions.csv").reset_index()
+    trained = found[found["patient_id"].str.startswith("I-")]
+    assert trained["out_of_range"].isna().all()
+    # The same patients for a model whose training patients had tumors of a third of the size.
+    model = shutil.copytree(phantom_run.run / "model", tmp_path / "model")
+    ranges = json.loads((model / "training_ranges.json").read_text())
+    for kind in ("seen", "accepted"):
+        ranges["tumor_volume_mm3"][kind][1] /= 3
+    (model / "training_ranges.json").write_text(json.dumps(ranges))
+    store = again / "predictions_prepared"
+    flags = ["--checkpoint", model, "--cohort", phantom_run.cohort, "--store", store]
+    done = call(predict.main, *flags, "--output", tmp_path / "out.csv")
+    assert done.code == 0, done.err
+    quality = pd.read_csv(store / "quality.csv").set_index("patient_id")
+    largest = quality.index[quality.index.str.startswith("I-")][
+        quality[quality.index.str.startswith("I-")]["tumor_volume_mm3"].argmax()
+    ]
+    reasons = predicted(tmp_path / "out.csv")["out_of_range"].loc[largest]
+    assert reasons.str.startswith("tumor volume").all()
+    assert f"{largest}: tumor volume" in done.out
+
+
+def test_a_model_without_ranges_still_predicts_and_says_so(phantom_run, again, tmp_path):
+    model = shutil.copytree(phantom_run.run / "model", tmp_path / "old")
+    (model / "training_ranges.json").unlink()
+    store = again / "predictions_prepared"
+    flags = ["--checkpoint", model, "--cohort", phantom_run.cohort, "--store", store]
+    done = call(predict.main, *flags, "--output", tmp_path / "out.csv")
+    assert done.code == 0, done.err
+    assert "carries no ranges of its training patients" in done.out
+    assert predicted(tmp_path / "out.csv")["out_of_range"].isna().all()

@@ -57,6 +57,7 @@ def real_store(real_cohort):
         *("--data.preparation.spacing_mm", "1.5"),
         *("--data.preparation.field_of_view_mm", "300"),
         *("--data.preparation.missing_phase", "keep"),
+        *("--data.preparation.plausibility", "remark"),  # one image stands for all phases
         *("--data.split", "SingleSplit"),
     ]
     done = call(prepare.main, *ct_flags(root.parent), "--data.cohort", root, *flags)
@@ -106,12 +107,14 @@ def test_hu_inside_the_real_liver_match_the_source(real_cohort, real_store):
 def test_a_real_scan_goes_through_predict(phantom_run, real_cohort, tmp_path):
     root, _ = real_cohort
     flags = ["--checkpoint", phantom_run.run, "--cohort", root, "--output", tmp_path / "out.csv"]
+    flags += ["--plausibility", "remark"]  # one image stands for all phases
     done = call(predict.main, *flags)
     assert done.code == 0, done.err
     # The model was trained on complete patients only, and its recipe leaves others out.
     assert "CT3-one-phase: no delayed phase" in done.out or "no arterial" in done.out
     predictions = pd.read_csv(tmp_path / "out.csv").set_index("task")
     assert predictions["patient_id"].unique().tolist() == ["CT3"]
+    assert predictions["out_of_range"].str.contains("are the same image").all()
     assert predictions.loc["mvi", "probability"] == pytest.approx(0.5, abs=0.5)
     assert np.isfinite(predictions.loc[["os", "rfs"], "risk"]).all()
     assert predictions.loc[["os", "rfs"], "survival_365"].between(0, 1).all()

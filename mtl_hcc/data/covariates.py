@@ -48,7 +48,8 @@ def encode_covariates(
             names += [f"{column}={level}" for level in kind]
         else:
             values = _numbers(table[column])
-            parts.append(_single(_log(values) if kind == "log" else values)[:, None])
+            single = _single(values)  # Also before a logarithm: 1e39 is no marker's value.
+            parts.append((_single(_log(values)) if kind == "log" else single)[:, None])
             names.append(column)
     empty = np.zeros((len(table), 0), dtype=np.float32)
     return np.concatenate([empty, *parts], axis=1), names

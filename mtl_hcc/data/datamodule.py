@@ -167,6 +167,11 @@ class CohortDataModule(LightningDataModule):
             return None
         return self._covariates[(self.splits == "train").to_numpy()]
 
+    @property
+    def quality(self) -> pd.DataFrame | None:
+        """Measurements and remarks about the images, by ``patient_id``; None without images."""
+        return None if self._store is None else self._store.manifest.set_index("patient_id")
+
     # Lightning's hooks ---------------------------------------------------------------------
 
     def prepare_data(self) -> None:

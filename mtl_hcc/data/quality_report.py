@@ -52,6 +52,7 @@ def registrations(manifest: pd.DataFrame) -> list[str]:
 _REMARKS = {
     "missing_phases": "no image of",
     "registration_refused": "not registered, left where the scanner put it:",
+    "implausible": "please check:",
     "mask_resampled": "the label map was resampled from another grid for",
 }
 

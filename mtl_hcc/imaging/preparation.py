@@ -31,6 +31,10 @@ class Preparation:
             liver lies on that of the portal venous phase or of the phase that the map was drawn
             on; ``none`` trusts the patient space of the scanner.
         min_tumor_mm3: A tumor smaller than this is refused as a slip of the pen.
+        modality: ``ct`` has HU, ``mri`` has no unit, so fewer things can be checked. Left out, it
+            is ``mri`` where one of the phases exists on MRI only, else ``ct``.
+        plausibility: ``quarantine`` leaves out patients whose images or drawings cannot be right,
+            e.g. a mirrored label map; ``remark`` prepares them, and says so in ``quality.csv``.
     """
 
     phases: list[str] = field(default_factory=lambda: list(CT_PHASES))
@@ -43,6 +47,8 @@ class Preparation:
     missing_phase: Literal["quarantine", "keep"] = "quarantine"
     registration: Literal["none", "rigid"] = "none"
     min_tumor_mm3: float = 30.0
+    modality: Literal["ct", "mri"] | None = None
+    plausibility: Literal["quarantine", "remark"] = "quarantine"
 
     def __post_init__(self) -> None:
         """Check the values; lists and tuples from YAML are brought to one type."""
@@ -74,7 +80,7 @@ class Preparation:
         )
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
-            _check(value in choices, name, value, " or ".join(choices))
+            _check(value in choices, name, value, " or ".join(map(str, choices)))
 
     def _check_phases(self) -> None:
         known = sorted({*CT_PHASES, *MRI_PHASES})
@@ -82,6 +88,13 @@ class Preparation:
         for phase in self.phases:
             _check(phase in known, "phases", phase, "one of " + ", ".join(known))
         _check(len(set(self.phases)) == len(self.phases), "phases", self.phases, "each phase once")
+
+    @property
+    def is_ct(self) -> bool:
+        """Whether the images are CT, in HU."""
+        if self.modality is not None:
+            return self.modality == "ct"
+        return set(self.phases) <= set(CT_PHASES)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the recipe as plain lists, numbers and text, as YAML and JSON hold it."""
@@ -96,11 +109,13 @@ class Preparation:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-_CHOICES = {
+_CHOICES: dict[str, tuple[str | None, ...]] = {
     "center_on": ("tumor", "liver"),
     "background": ("remove", "keep"),
     "missing_phase": ("quarantine", "keep"),
     "registration": ("none", "rigid"),
+    "modality": ("ct", "mri", None),
+    "plausibility": ("quarantine", "remark"),
 }
 
 

@@ -9,6 +9,7 @@ from mtl_hcc.imaging.crop import crop_to_field
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.intensity import clip_range, to_unit
 from mtl_hcc.imaging.margin import margin_zone
+from mtl_hcc.imaging.plausibility import check_plausible
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.read_image import foreground_points
 from mtl_hcc.imaging.registration_quality import agreement_of_phases
@@ -29,6 +30,7 @@ def prepare_patient(patient: Patient, preparation: Preparation) -> PreparedPatie
         ImageError: A file cannot be used; the message names patient, phase, file and remedy.
     """
     scans, reference = read_scans(patient, preparation)
+    plausible = check_plausible(scans, reference, preparation)
     grid, measured = _field_of_view(reference, preparation)
     count = len(preparation.phases)
     images = np.zeros((count, *grid.shape), dtype=np.float16)
@@ -45,7 +47,7 @@ def prepare_patient(patient: Patient, preparation: Preparation) -> PreparedPatie
         measured |= remarks
     bits = [regions[preparation.phases.index(scan.place.phase)] for scan in scans]
     measured |= agreement_of_phases(scans, bits)
-    measured |= _remarks(scans, preparation)
+    measured |= plausible | _remarks(scans, preparation)
     return PreparedPatient(
         patient_id=patient.patient_id,
         phases=tuple(preparation.phases),

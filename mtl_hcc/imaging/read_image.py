@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mtl_hcc.errors import ImageError
 from mtl_hcc.imaging.nifti_file import MOST_BYTES, nifti_fault, not_finite
+from mtl_hcc.imaging.nifti_forms import contradiction
 from mtl_hcc.imaging.strange_labels import MOST_LABELS, name_strange_labels
 from mtl_hcc.patient import Label
 
@@ -18,6 +19,8 @@ SAME_SPACE = 0.5
 
 _FARTHEST_MM = 1e5
 """No scanner's patient space reaches further."""
+LARGEST = 1e9
+"""No scanner gives more; beyond 3e38 single precision, as computed with, is infinite."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,14 @@ def read_image(place: Place) -> sitk.Image:
     values = sitk.GetArrayViewFromImage(image)
     if values.dtype.kind == "f":
         _check_finite(place, values)
-    if values.min() == values.max():
+    low, high = float(values.min()), float(values.max())
+    if max(-low, high) > LARGEST:
+        raise place.error(
+            f"a voxel of {high if high > -low else low:g}",
+            expected="intensities that an image can have",
+            remedy="Convert the series again; the rescale slope seems to be wrong.",
+        )
+    if low == high:
         raise place.error(
             f"every voxel is {values.flat[0]}",
             expected="an image",
@@ -177,6 +187,13 @@ def _read(place: Place) -> sitk.Image:
     if image.GetDimension() == 4:
         image = image[:, :, :, 0]
     _check_geometry(place, image)
+    if found := contradiction(place.path, image):
+        raise place.error(
+            found,
+            expected="sform, qform and voxel size that say the same",
+            remedy="Find out which one is right, in a viewer that names left and right, and write "
+            "the file again with all alike.",
+        )
     return image
 
 

@@ -36,7 +36,8 @@ class Scan:
     """One phase.
 
     Attributes:
-        place: Whose files these are.
+        place: Whose label map this is.
+        image_place: Whose image this is.
         image: 3D image, LPS order.
         regions: Label map, possibly on another grid of the same patient space.
         own_map: Whether the map was drawn on this phase, not on another one.
@@ -46,6 +47,7 @@ class Scan:
     """
 
     place: Place
+    image_place: Place
     image: sitk.Image
     regions: sitk.Image
     own_map: bool
@@ -145,13 +147,14 @@ def _read(
     patient: Patient, phase: str, preparation: Preparation, maps: dict[Path, sitk.Image]
 ) -> Scan:
     """Read one phase; a map that serves several phases is kept once in ``maps``, copies too."""
-    image = to_lps(read_image(Place(patient.patient_id, phase, patient.images[phase])))
+    image_place = Place(patient.patient_id, phase, patient.images[phase])
+    image = to_lps(read_image(image_place))
     place = Place(patient.patient_id, phase, patient.regions[phase])
     if place.path not in maps:
         drawn = to_lps(read_regions(place))
         maps[place.path] = next((known for known in maps.values() if _equal(known, drawn)), drawn)
     regions = maps[place.path]
-    scan = Scan(place=place, image=image, regions=regions, own_map=True)
+    scan = Scan(place, image_place, image, regions, own_map=True)
     volume = float(np.count_nonzero(scan.drawn(Label.TUMOR))) * voxel_mm3(regions)
     if volume < preparation.min_tumor_mm3 or volume == 0:
         voxels = np.count_nonzero(scan.drawn(Label.TUMOR))
@@ -181,7 +184,7 @@ def _equal(first: sitk.Image, second: sitk.Image) -> bool:
 def _borrow(patient: Patient, phase: str, reference: Scan) -> Scan:
     place = Place(patient.patient_id, phase, patient.images[phase])
     image = to_lps(read_image(place))
-    return Scan(place=place, image=image, regions=reference.regions, own_map=False)
+    return Scan(place, place, image, reference.regions, own_map=False)
 
 
 def _registered(scan: Scan, reference: Scan) -> Scan:

@@ -68,3 +68,15 @@ def test_a_negative_value_has_no_logarithm():
     table = pd.DataFrame({"afp_ng_ml": [1.0, -2.0]}, index=["P1", "P2"])
     with pytest.raises(TableError, match="P2, column afp_ng_ml: -2 has no logarithm"):
         encode_covariates(table, {"afp_ng_ml": "log"})
+
+
+@pytest.mark.parametrize("value", [1e39, -1e300, np.inf])
+@pytest.mark.parametrize("kind", ["linear", "log"])
+def test_a_number_beyond_all_units_is_refused_with_patient_and_column(value, kind):
+    """In single precision it would be infinite, and the loss NaN."""
+    table = pd.DataFrame({"afp_ng_ml": [20.0, value]}, index=["P001", "P002"])
+    with pytest.raises(TableError) as caught:
+        encode_covariates(table, {"afp_ng_ml": kind})
+    assert f"patients.csv, patient P002, column afp_ng_ml: {value:g} is too large" in str(
+        caught.value
+    )

@@ -16,7 +16,7 @@ from mtl_hcc.errors import ConfigError, SplitError, StoreError
 from mtl_hcc.imaging import store as store_module
 from mtl_hcc.imaging.preparation import Preparation
 
-PREPARATION = Preparation(spacing_mm=4.0, field_of_view_mm=64.0)
+PREPARATION = Preparation(spacing_mm=4.0, field_of_view_mm=64.0, plausibility="remark")
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,8 @@ def test_a_fresh_store_is_trained_on_without_simpleitk_and_torchio(cohort_folder
         "from mtl_hcc.imaging.preparation import Preparation\n"
         "module = CohortDataModule(store=sys.argv[2], cohort=sys.argv[1], endpoints=['os'],\n"
         "    split=SplitByColumn(), batch_size=3,\n"
-        "    preparation=Preparation(spacing_mm=4.0, field_of_view_mm=64.0))\n"
+        "    preparation=Preparation(spacing_mm=4.0, field_of_view_mm=64.0,\n"
+        "        plausibility='remark'))\n"
         "module.prepare_data(); module.setup(); next(iter(module.train_dataloader()))\n"
         "sys.exit(', '.join({'SimpleITK', 'torchio', 'monai'} & set(sys.modules)) or 0)\n"
     )

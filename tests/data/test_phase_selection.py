@@ -22,7 +22,7 @@ def datamodule(cohort_folder, store, **changes) -> CohortDataModule:
     made = CohortDataModule(
         cohort=str(cohort_folder),
         store=store,
-        preparation=Preparation(spacing_mm=8.0, field_of_view_mm=64.0),
+        preparation=Preparation(spacing_mm=8.0, field_of_view_mm=64.0, plausibility="remark"),
         preparation_workers=1,
         split=SplitByColumn(),
         endpoints=["os", "mvi"],

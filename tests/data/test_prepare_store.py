@@ -23,7 +23,11 @@ from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.patient import Cohort, Patient
 
 SMALL = Preparation(
-    phases=["arterial", "portal_venous"], spacing_mm=3, field_of_view_mm=48, margin_mm=3
+    phases=["arterial", "portal_venous"],
+    spacing_mm=3,
+    field_of_view_mm=48,
+    margin_mm=3,
+    plausibility="remark",  # a cube of liver and nothing else
 )
 
 

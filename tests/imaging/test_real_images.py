@@ -69,7 +69,7 @@ def test_tumors_drawn_on_ct_mr_and_pet_grids_align_on_one(shared_data, tmp_path)
         sitk.WriteImage(mask * int(Label.TUMOR), str(regions[phase]))
         images[phase] = folder / f"{kind}_image.nii.gz"
     patient = Patient("STS_002", images, regions)
-    preparation = Preparation(field_of_view_mm=200, spacing_mm=2)
+    preparation = Preparation(field_of_view_mm=200, spacing_mm=2, plausibility="remark")
     prepared = prepare_patient(patient, preparation)
     scans, _ = read_scans(patient, preparation)
     tumors = []

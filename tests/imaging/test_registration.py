@@ -18,6 +18,7 @@ RIGID = Preparation(
     spacing_mm=2,
     field_of_view_mm=80,
     registration="rigid",
+    plausibility="remark",  # without registration the drawn liver is far off
 )
 
 
