@@ -136,13 +136,13 @@ def models(number: int, folder: Path) -> Row:
 
 
 PARTS: dict[str, tuple[Callable[[int, Path], Row], int, str]] = {
-    "kills_in_prepare": (kills_in_prepare, 50, "kills while a store is made"),
-    "kills_in_fit": (kills_in_fit, 50, "kills while a network is trained"),
-    "tables": (tables, 3000, "damaged clinical tables"),
-    "predictions": (predictions, 2000, "damaged tables of predictions"),
-    "configs": (configs, 1000, "damaged configs, trained with"),
-    "scans": (scans, 1000, "NIfTI files with damaged headers"),
     "models": (models, 99, "hostile model folders, given to predict"),
+    "tables": (tables, 3000, "damaged clinical tables"),
+    "scans": (scans, 1000, "NIfTI files with damaged headers"),
+    "configs": (configs, 1000, "damaged configs, trained with"),
+    "kills_in_fit": (kills_in_fit, 50, "kills while a network is trained"),
+    "kills_in_prepare": (kills_in_prepare, 50, "kills while a store is made"),
+    "predictions": (predictions, 2000, "damaged tables of predictions"),
 }
 
 
@@ -196,7 +196,7 @@ def main() -> None:
         rows.append([*cells, f"{row['seconds'] / 60:.1f}", f"{row['peak']:.1f}"])
         faults += [f"- {PARTS[name][2]}: {fault}" for fault in wrong]
         print(rows[-1], *wrong, sep="\n", flush=True)
-    (RESULTS / "faults.md").write_text(_text(rows, faults, settings.share))
+        (RESULTS / "faults.md").write_text(_text(rows, faults, settings.share))
 
 
 def _text(rows: list[list[object]], faults: list[str], share: float) -> str:

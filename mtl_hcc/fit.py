@@ -88,6 +88,7 @@ def _begin(parser: ArgumentParser, config: Namespace, run: Path) -> None:
     splits = run / SPLITS
     if config.ckpt_path is not None:
         parts.data.run_splits = splits  # setup refuses others
+    parts.data.fold = min(_fold_folders(Path(config.data.store) / SPLITS, run))
     parts.data.setup("fit")
     parts.data.train_dataloader()
     if config.ckpt_path is None:

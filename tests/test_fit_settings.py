@@ -45,7 +45,7 @@ REFUSED = [
     ("trainer.gradient_clip_val", "-1", "Expected 0 or more"),
     ("model.learning_rate", "-1", "model.learning_rate is -1"),
     ("model.learning_rate", "1e38", "model.learning_rate is 1e+38"),
-    ("model.learning_rate", "null", "model.learning_rate is empty"),
+    ("patience", "null", "Expected a <class 'int'>"),
     ("model.weight_decay", "-1", "model.weight_decay is -1"),
     ("model.warmup_epochs", "-1", "model.warmup_epochs is -1"),
     ("model.fusion.widths", "[-3]", "fusion.widths is [-3]"),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
 from test_resume import history, train
 from tiny_runs import CONFIGS, call
 from tiny_training import IMAGE_SETTINGS, cohort_table, write_image_store
@@ -19,6 +18,7 @@ from mtl_hcc import fit, training
 from mtl_hcc.checkpoint import read_checkpoint
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import MtlHccError, StoreError, TableError
+from mtl_hcc.imaging.prepared_file import content_hash, read_prepared, write_prepared
 from mtl_hcc.module import MultiTaskModule
 
 COVARIATES = "{age_years: linear, afp_ng_ml: log}"
@@ -106,11 +106,14 @@ def test_one_nan_voxel_in_the_store_is_named_with_its_patient(
     write_image_store(tmp_path / "store")
     monkeypatch.setattr(CohortDataModule, "prepare_data", lambda self: None)
     (file,) = (tmp_path / "store" / "patients").glob("*P005*")
-    arrays = load_file(file)
-    arrays["images"][0, 3, 3, 3] = np.nan
-    with safe_open(file, framework="np") as opened:
-        metadata = opened.metadata()
-    save_file(arrays, file, metadata=metadata)
+    prepared = read_prepared(file)
+    images = prepared.images.copy()
+    images[0, 3, 3, 3] = np.nan
+    spoilt = replace(prepared, images=images)
+    write_prepared(file, spoilt)
+    manifest = pd.read_csv(tmp_path / "store" / "manifest.csv", index_col="patient_id")
+    manifest.loc["P005", "sha256"] = content_hash(spoilt)  # so it was prepared, not damaged
+    manifest.to_csv(tmp_path / "store" / "manifest.csv")
     with pytest.raises(StoreError) as caught:
         train(tmp_path, "run", **IMAGE_SETTINGS)
     assert "patient P005: 1 voxel is not finite" in str(caught.value)

@@ -94,7 +94,9 @@ def test_in_one_fold_of_two_nobody_is_above_the_median(os):
 def test_one_risk_for_everybody_has_no_groups_and_says_so(os):
     found = evaluated(os.assign(risk=0.7), "external").loc["hazard_ratio"]
     assert np.isnan(found["value"])
-    assert found["method"] == "a risk group is empty: all patients are in one"
+    assert found["method"] == (
+        "a risk group is empty: all patients are in one; the prediction is the same for everybody"
+    )
 
 
 def test_rules_that_differ_between_tasks_are_told_by_task():
