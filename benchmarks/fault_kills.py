@@ -1,5 +1,6 @@
 """Kills at random moments of ``prepare`` and ``fit``: parts of ``benchmarks/faults.py``."""
 
+import contextlib
 import os
 import random
 import signal
@@ -158,7 +159,9 @@ def _forked(work: Callable[[], None], seconds: float | None) -> int:
             if ended:
                 return os.waitstatus_to_exitcode(status)
             time.sleep(0.005)
-        os.killpg(child, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has no group of its own yet
+            os.killpg(child, signal.SIGKILL)
+        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
 

@@ -9,7 +9,7 @@ Command: ``python benchmarks/faults.py`` (about an hour on two cores), or parts 
 """
 
 import argparse
-import itertools
+import json
 import multiprocessing
 import os
 import platform
@@ -25,6 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
+ROWS = RESULTS / "faults.json"
 sys.path[:0] = [str(ROOT / "tests" / part) for part in ("", "data", "imaging")]
 os.environ.setdefault("WANDB_MODE", "disabled")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -86,6 +87,7 @@ def scans(number: int, folder: Path) -> Row:
     from mtl_hcc.errors import MtlHccError
     from mtl_hcc.imaging.read_image import Place, read_image
 
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     rng = np.random.default_rng(0)
     image = sitk.GetImageFromArray(rng.integers(-900, 900, (20, 40, 40)).astype(np.int16))
     sitk.WriteImage(image, str(folder / "sound.nii"))
@@ -168,7 +170,7 @@ def _in_own_process(name: str, share: float, pipe: "multiprocessing.connection.C
     with tempfile.TemporaryDirectory(prefix="faults") as folder:
         row = work(max(1, round(number * share)), Path(folder))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    pipe.send({**row, "seconds": time.perf_counter() - began, "peak": peak})
+    pipe.send({**row, "minutes": (time.perf_counter() - began) / 60, "peak": peak})
 
 
 def main() -> None:
@@ -177,37 +179,46 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--share", type=float, default=1.0, help="Of the numbers of the table.")
     settings = parser.parse_args()
-    rows, faults = [], []
     for name in settings.only:
-        here, there = multiprocessing.Pipe(duplex=False)
-        process = multiprocessing.get_context("spawn").Process(
-            target=_in_own_process, args=(name, settings.share, there)
-        )
-        process.start()
-        there.close()
-        try:
-            row = here.recv()
-        except EOFError:
-            row = {"tried": "?", "well": "", "refused": "", "wrong": ["the process died"]}
-            row |= {"seconds": float("nan"), "peak": float("nan")}
-        process.join()
-        wrong = row["wrong"]
-        cells = [PARTS[name][2], row["tried"], row["well"], row["refused"], len(wrong)]
-        rows.append([*cells, f"{row['seconds'] / 60:.1f}", f"{row['peak']:.1f}"])
-        faults += [f"- {PARTS[name][2]}: {fault}" for fault in wrong]
-        print(rows[-1], *wrong, sep="\n", flush=True)
-        (RESULTS / "faults.md").write_text(_text(rows, faults, settings.share))
+        row = _row(name, settings.share)
+        print(PARTS[name][2], row, flush=True)
+        known = json.loads(ROWS.read_text()) if ROWS.is_file() else {}
+        ROWS.write_text(json.dumps({**known, name: row}, indent=1) + "\n")
+        (RESULTS / "faults.md").write_text(_text(json.loads(ROWS.read_text())))
 
 
-def _text(rows: list[list[object]], faults: list[str], share: float) -> str:
-    part = "" if share == 1 else f" --share {share:g}"
+def _row(name: str, share: float) -> Row:
+    """Do one part in a process of its own."""
+    here, there = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_in_own_process, args=(name, share, there)
+    )
+    process.start()
+    there.close()
+    try:
+        row: Row = here.recv()
+    except EOFError:
+        row = {"tried": "?", "well": "", "refused": "", "wrong": ["the process died"]}
+    process.join()
+    return row
+
+
+def _text(found: dict[str, Row]) -> str:
     head = ["fault", "tried", "ended well", "refused with a message", "wrong", "minutes", "GiB"]
-    lines = ["| " + " | ".join(map(str, row)) + " |" for row in itertools.chain([head], rows)]
-    lines.insert(1, "| --- |" + " ---: |" * (len(head) - 1))
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    faults = []
+    for name, (_, _, what) in PARTS.items():
+        if row := found.get(name):
+            wrong = row["wrong"]
+            cells = [what, row["tried"], row["well"], row["refused"], len(wrong)]
+            cells += [f"{row.get('minutes', 0):.1f}", f"{row.get('peak', 0):.1f}"]
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
+            faults += [f"- {what}: {fault}" for fault in wrong]
     return "\n".join(
         [
             "# faults: kills, damaged input, hostile models\n",
-            f"Command: `python benchmarks/faults.py{part}`\n",
+            "Command: `python benchmarks/faults.py`, or parts of it with `--only`; the last result",
+            "of each part stands here.\n",
             "*Ended well*: what came out is complete and equals, or is as sound as, that of an",
             "undisturbed process. *Wrong*: a traceback, no end, a lost or changed result, foreign",
             "code that ran. *GiB*: peak of the process that judges.\n",

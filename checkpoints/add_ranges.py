@@ -1,6 +1,6 @@
 """Adds the ranges of the training patients to a model that was exported without them.
 
-Command: ``python checkpoints/add_ranges.py checkpoints/ct_mtl_phantom --store /tmp/ct_mtl``
+Command: ``python checkpoints/add_ranges.py checkpoints/ct_mtl_phantom --store prepared/ranges``
 
 The cohort of the model's config is prepared again by its recipe, in a store of its own, and the
 patients of its training split are measured. Weights and config stay as they are. Models trained

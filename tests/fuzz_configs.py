@@ -101,9 +101,9 @@ def _fault(code: int, err: str, run: Path) -> str:
         return f"exit code {code}"
     rows = pd.read_csv(run / "predictions.csv")
     for task, of_task in rows.groupby("task"):
-        shown = "risk" if task in ("os", "rfs") else "probability"
-        if not np.isfinite(of_task[shown]).all():
-            return f"{task}: a {shown} that is no number"
+        shown = of_task["risk"].fillna(of_task["probability"])
+        if not np.isfinite(shown).all():
+            return f"{task}: a prediction that is no number"
     return "" if (run / "metrics.csv").is_file() else "no metrics"
 
 

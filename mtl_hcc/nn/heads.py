@@ -100,6 +100,8 @@ class CoxHead(TaskHead):
         super().__init__()
         self.endpoint = endpoint
         self.columns = (f"{endpoint}_days", f"{endpoint}_event")
+        if ties not in ("efron", "breslow"):
+            raise ValueError(f"ties is {ties!r}; expected 'efron' or 'breslow'")
         self.ties: Ties = ties
         self.horizons_days = tuple(horizons_days)
         self.layer = nn.Linear(in_features, 1, bias=False)  # the loss ignores a constant
