@@ -1,10 +1,43 @@
 """What goes wrong with images and label maps on their way from the scanner to us."""
 
+from pathlib import Path
+
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from scipy.ndimage import distance_transform_edt
 
+from mtl_hcc.imaging.crop import to_lps
+from mtl_hcc.imaging.plausibility import check_plausible
+from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.read_image import Place
+from mtl_hcc.imaging.scan import Scan
 from mtl_hcc.patient import CT_PHASES
+
+
+def images_and_maps(folder):
+    """Return phase to (image, label map) of a patient's folder."""
+    return {
+        phase: tuple(
+            sitk.ReadImage(str(folder / f"{phase}{kind}.nii.gz")) for kind in ("", "_regions")
+        )
+        for phase in CT_PHASES
+    }
+
+
+def checked(patient, preparation=None):
+    """Return the measurements of one patient, in whom the portal venous phase is the reference."""
+    scans = {
+        phase: Scan(
+            Place("P1", phase, Path(f"{phase}_regions.nii.gz")),
+            Place("P1", phase, Path(f"{phase}.nii.gz")),
+            to_lps(image),
+            to_lps(regions),
+            own_map=True,
+        )
+        for phase, (image, regions) in patient.items()
+    }
+    reference = scans.get("portal_venous", next(iter(scans.values())))
+    return check_plausible(list(scans.values()), reference, preparation or Preparation())
 
 
 def changed(image, change):

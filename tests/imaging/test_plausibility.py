@@ -1,23 +1,17 @@
 """What cannot be a patient's liver is set aside with the measurement; correct patients are not."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from drawing import ball, to_image
-from spoiling import SPOILT, changed, images, lower, maps, mirrored
+from spoiling import SPOILT, changed, checked, images, images_and_maps, lower, maps, mirrored
 
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.phantom.write import write_phantom
 from mtl_hcc.errors import ImageError
-from mtl_hcc.imaging.crop import to_lps
-from mtl_hcc.imaging.plausibility import check_plausible
 from mtl_hcc.imaging.preparation import Preparation
-from mtl_hcc.imaging.read_image import Place
-from mtl_hcc.imaging.scan import Scan
-from mtl_hcc.patient import CT_PHASES
 
 REMARK = Preparation(plausibility="remark")
 MR = Preparation(phases=["t1_precontrast"])
@@ -29,31 +23,7 @@ def patients(tmp_path_factory):
     root = tmp_path_factory.mktemp("phantom")
     settings = PhantomSettings(patients={"I": 1, "III": 1, "VI": 1})
     write_phantom(root, settings, workers=1, progress=False)
-    return [
-        {
-            phase: tuple(
-                sitk.ReadImage(str(folder / f"{phase}{kind}.nii.gz")) for kind in ("", "_regions")
-            )
-            for phase in CT_PHASES
-        }
-        for folder in sorted((root / "images").iterdir())
-    ]
-
-
-def checked(pairs, preparation=None):
-    """Return the measurements of one patient, in whom the portal venous phase is the reference."""
-    scans = {
-        phase: Scan(
-            Place("P1", phase, Path(f"{phase}_regions.nii.gz")),
-            Place("P1", phase, Path(f"{phase}.nii.gz")),
-            to_lps(image),
-            to_lps(regions),
-            own_map=True,
-        )
-        for phase, (image, regions) in pairs.items()
-    }
-    reference = scans.get("portal_venous", next(iter(scans.values())))
-    return check_plausible(list(scans.values()), reference, preparation or Preparation())
+    return [images_and_maps(folder) for folder in sorted((root / "images").iterdir())]
 
 
 def test_correct_patients_of_several_scanners_pass_without_a_remark(patients):
