@@ -61,6 +61,7 @@ def test_best_and_last_checkpoints_hold_tensors_and_plain_values_only(phantom_ru
     assert {path.name for path in (phantom_run.run / "model").iterdir()} == {
         "model.safetensors",
         "config.yaml",
+        "training_ranges.json",
     }
 
 

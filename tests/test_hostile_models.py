@@ -121,9 +121,11 @@ def test_a_reader_is_named_for_another_hospitals_table(phantom_run, tmp_path: Pa
     columns = {"os_days": "OS (d)", "os_event": "Death"}
     config["data"]["source"] = {"class_path": "NiftiFolder", "init_args": {"columns": columns}}
     path.write_text(yaml.safe_dump(config))
+    store = tmp_path / "store"  # another reader renews it, and other tests use that of the run
+    shutil.copytree(phantom_run.store, store, ignore=shutil.ignore_patterns("phantom-*"))
     flags = [
         *("--checkpoint", tmp_path / "model", "--cohort", phantom_run.cohort),
-        *("--store", phantom_run.store, "--output", tmp_path / "out.csv"),
+        *("--store", store, "--output", tmp_path / "out.csv"),
     ]
     done = call(predict.main, *flags)
     assert done.code == 2

@@ -69,7 +69,8 @@ def test_the_summary_holds_the_final_metrics_by_split(offline, phantom_run):
 
 
 def test_the_model_is_an_artifact_without_pickled_code(offline):
-    assert sorted(offline.artifacts["model"]) == ["config.yaml", "model.safetensors"]
+    expected = ["config.yaml", "model.safetensors", "training_ranges.json"]
+    assert sorted(offline.artifacts["model"]) == expected
 
 
 def test_a_run_without_folds_is_a_group_of_its_own_name(offline, phantom_run):
@@ -92,7 +93,8 @@ def test_tables_go_out_with_one_type_per_column():
 
 def ids(run: Path) -> list[str]:
     """Return the id of each part of a run, in the order of their making."""
-    return [path.name.split("-")[-1] for path in sorted((run / "wandb").glob("offline-run-*"))]
+    # offline-run-<time>-<id>, and a number where two begin in one second
+    return [path.name.split("-")[3] for path in sorted((run / "wandb").glob("offline-run-*"))]
 
 
 def test_a_resumed_run_goes_on_in_the_same_run_of_w_and_b(

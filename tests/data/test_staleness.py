@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from mtl_hcc.errors import CohortError, StoreError, TableError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.patient import Region
 
-SMALL = Preparation(spacing_mm=8.0, field_of_view_mm=64.0)
+SMALL = Preparation(spacing_mm=8.0, field_of_view_mm=64.0, plausibility="remark")
+"""Its images are cubes of liver without fat and air."""
 FIRST = "P000"
 
 
@@ -234,7 +236,7 @@ def test_a_store_of_another_recipe_is_not_read(cohort, tmp_path):
         preparation_workers=1,
     )
     late.prepare_data()
-    other = Preparation(spacing_mm=16.0, field_of_view_mm=64.0)
+    other = replace(SMALL, spacing_mm=16.0)
     read(cohort, store, source=source, preparation=other)  # meanwhile, by another process
     with pytest.raises(StoreError, match="prepared by another recipe"):
         late.setup("predict")
