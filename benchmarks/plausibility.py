@@ -3,7 +3,7 @@
 Phantom patients of six scanners, each as it is and spoilt as in the tests: drawings mirrored
 or moved, labels and phases exchanged, values that are no HU.
 
-Command: ``python benchmarks/plausibility.py`` (a quarter of an hour on one core).
+Command: ``python benchmarks/plausibility.py`` (a few minutes).
 """
 
 import os
@@ -58,7 +58,7 @@ def main(each: int) -> None:
         lines.append(f"| {name} | " + " | ".join(map(str, counts)) + " |")
     text = [
         "# plausibility: what is said of spoilt images and drawings\n",
-        "Command: `python benchmarks/plausibility.py`\n",
+        f"Command: `python benchmarks/plausibility.py {each}`\n",
         f"{len(found)} phantom patients of {len(CENTERS)} scanners (seed 7), three phases.\n",
         *lines,
         "",
