@@ -28,9 +28,9 @@ from scipy.stats import binom, norm
 
 from mtl_hcc.cohorts.phantom.outcomes import DEATH_SCALE_DAYS, WEIBULL_SHAPE
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
+from mtl_hcc.estimators.oracle import oracle_predictions
 from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts, two_sided_p
 from mtl_hcc.metrics.classification.delong import delong_covariance, delong_difference
-from mtl_hcc.metrics.clinical_baseline import oracle_predictions
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.statistic import Counts, point_value
 from mtl_hcc.metrics.survival.concordance import concordance_statistic

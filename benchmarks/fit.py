@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from mtl_hcc.config import build_parser, read_config
+from mtl_hcc.command_line.config import build_parser, read_config
 from mtl_hcc.fit import fit
 from mtl_hcc.metrics.results_table import results_markdown
 

@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own abbreviation)
 from torch import Tensor
 
-from mtl_hcc.config import build_parser, instantiate, read_config
+from mtl_hcc.command_line.config import build_parser, instantiate, read_config
 from mtl_hcc.data.rotation import draw_rotations, rotate
 
 CONFIG = Path(__file__).parents[1] / "configs" / "ct_mtl.yaml"

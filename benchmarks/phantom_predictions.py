@@ -5,7 +5,8 @@ import pandas as pd
 
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.phantom.write import draw_tables
-from mtl_hcc.metrics.clinical_baseline import clinical_baseline, oracle_predictions
+from mtl_hcc.estimators.clinical_baseline import clinical_baseline
+from mtl_hcc.estimators.oracle import oracle_predictions
 
 TASKS = {"os": "survival", "rfs": "survival", "mvi": "class"}
 NOISE = 1.0

@@ -10,9 +10,9 @@ from now on carry their ranges.
 import argparse
 from pathlib import Path
 
-from mtl_hcc.checkpoint import load_model
 from mtl_hcc.data.training_ranges import RANGES, training_ranges, write_ranges
-from mtl_hcc.model_config import build_data
+from mtl_hcc.runs.checkpoint import load_model
+from mtl_hcc.runs.model_config import build_data
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from mtl_hcc.ablation.stores import prepare_stores
 from mtl_hcc.ablation.study import FULL, read_study
 from mtl_hcc.ablation.table import TABLE, TEXT, write_ablation
 from mtl_hcc.ablation.train_study import train_study
-from mtl_hcc.config import build_parser
-from mtl_hcc.entry_point import report_errors
+from mtl_hcc.command_line.config import build_parser
+from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.errors import RunError
 from mtl_hcc.metrics.results_table import print_results
 

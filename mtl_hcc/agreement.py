@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtl_hcc.entry_point import report_errors
+from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from rich.console import Console
 
     from mtl_hcc.atomic import write_bytes
-    from mtl_hcc.output_place import check_output_folder
+    from mtl_hcc.command_line.output_place import check_output_folder
     from mtl_hcc.spreadsheet_cells import csv_bytes
 
     check(arguments)

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtl_hcc.entry_point import report_errors
+from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.errors import ConfigError
 
 DESCRIPTION = """Make the dashboards of a W&B project: learning curves per task, task weights, the
@@ -38,8 +38,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Save the workspace and the report, or write their specifications."""
     arguments = parser().parse_args(argv)
     from mtl_hcc.atomic import write_bytes
-    from mtl_hcc.output_place import check_output_folder
-    from mtl_hcc.wandb_dashboard import make_report, make_workspace, specifications, task_kinds
+    from mtl_hcc.command_line.output_place import check_output_folder
+    from mtl_hcc.tracking.wandb_dashboard import (
+        make_report,
+        make_workspace,
+        specifications,
+        task_kinds,
+    )
 
     if arguments.specification is not None:
         check_output_folder(arguments.specification, "--specification")

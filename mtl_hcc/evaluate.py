@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtl_hcc.entry_point import report_errors
-from mtl_hcc.output_place import check_output_folder
+from mtl_hcc.command_line.entry_point import report_errors
+from mtl_hcc.command_line.output_place import check_output_folder
 
 if TYPE_CHECKING:
     import pandas as pd

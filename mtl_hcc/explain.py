@@ -7,15 +7,15 @@ import pandas as pd
 from jsonargparse import ArgumentParser
 
 from mtl_hcc.atomic import write_bytes
-from mtl_hcc.checkpoint import load_model
 from mtl_hcc.cohorts.source import CohortSource
-from mtl_hcc.config import read_config
-from mtl_hcc.entry_point import report_errors
+from mtl_hcc.command_line.config import read_config
+from mtl_hcc.command_line.entry_point import report_errors
+from mtl_hcc.command_line.output_place import check_output_folder
 from mtl_hcc.errors import CohortError
 from mtl_hcc.explanation.activation_map import Method
 from mtl_hcc.explanation.explain_cohort import explain_cohort, settings_text, write_tables
 from mtl_hcc.explanation.plan import make_plan, pools_by_region
-from mtl_hcc.output_place import check_output_folder
+from mtl_hcc.runs.checkpoint import load_model
 
 DESCRIPTION = """Show where a trained network looks, and what it cannot do without.
 

@@ -11,18 +11,24 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from mtl_hcc.atomic import write_bytes
-from mtl_hcc.config import build_parser, config_text, instantiate, plain_config, read_config
+from mtl_hcc.command_line.config import (
+    build_parser,
+    config_text,
+    instantiate,
+    plain_config,
+    read_config,
+)
+from mtl_hcc.command_line.entry_point import report_errors
+from mtl_hcc.command_line.fit_settings import check_settings, wandb_mode
+from mtl_hcc.command_line.trainer_settings import check_trainer
 from mtl_hcc.data.prepared_cohort import SPLITS
 from mtl_hcc.data.split_file import read_splits
-from mtl_hcc.entry_point import report_errors
 from mtl_hcc.metrics.results_table import print_results
-from mtl_hcc.results import evaluate_run, show_in_wandb
-from mtl_hcc.resume import checkpoint_to_resume
-from mtl_hcc.run_claim import CONFIG, claimed, keep_earlier_run
-from mtl_hcc.settings import check_settings, wandb_mode
-from mtl_hcc.trainer_settings import check_trainer
-from mtl_hcc.training import TrainedFold, train_fold
-from mtl_hcc.wandb_run import close, wandb_logger
+from mtl_hcc.runs.results import evaluate_run, show_in_wandb
+from mtl_hcc.runs.resume import checkpoint_to_resume
+from mtl_hcc.runs.run_claim import CONFIG, claimed, keep_earlier_run
+from mtl_hcc.runs.train_fold import TrainedFold, train_fold
+from mtl_hcc.tracking.wandb_run import close, wandb_logger
 
 DESCRIPTION = """Train a multi-task network for HCC and evaluate it.
 
@@ -53,7 +59,7 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
     """Train every fold of a config, and return the table of metrics (on the first rank).
 
     Args:
-        parser: From :func:`mtl_hcc.config.build_parser`.
+        parser: From :func:`mtl_hcc.command_line.config.build_parser`.
         config: The parsed config.
     """
     run = Path(config.run)

@@ -10,17 +10,17 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 
 from mtl_hcc.atomic import write_bytes
-from mtl_hcc.checkpoint import load_model
 from mtl_hcc.cohorts.source import CohortSource
-from mtl_hcc.config import read_config
+from mtl_hcc.command_line.config import read_config
+from mtl_hcc.command_line.entry_point import report_errors
+from mtl_hcc.command_line.output_place import check_output_file
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.data.training_ranges import out_of_range, read_ranges
-from mtl_hcc.entry_point import report_errors
-from mtl_hcc.model_config import build_data, prepare_data
-from mtl_hcc.output_place import check_output_file
-from mtl_hcc.prediction_table import predict_patients, prediction_rows
+from mtl_hcc.runs.checkpoint import load_model
+from mtl_hcc.runs.model_config import build_data, prepare_data
+from mtl_hcc.runs.prediction_table import predict_patients, prediction_rows
+from mtl_hcc.runs.train_fold import batches
 from mtl_hcc.spreadsheet_cells import csv_bytes
-from mtl_hcc.training import batches
 
 SHOWN = 10
 

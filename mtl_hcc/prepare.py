@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtl_hcc.config import build_parser, instantiate, read_config
-from mtl_hcc.entry_point import report_errors
-from mtl_hcc.output_place import check_output_folder
+from mtl_hcc.command_line.config import build_parser, instantiate, read_config
+from mtl_hcc.command_line.entry_point import report_errors
+from mtl_hcc.command_line.output_place import check_output_folder
 
 DESCRIPTION = """Prepare a cohort for training, with the settings under `data` of a config.
 

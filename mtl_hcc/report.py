@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtl_hcc.entry_point import report_errors
+from mtl_hcc.command_line.entry_point import report_errors
+from mtl_hcc.command_line.output_place import check_output_folder
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.output_place import check_output_folder
 
 
 def parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ import pandas as pd
 import yaml
 from tiny_training import tiny_config, write_clinical_cohort
 
-from mtl_hcc.config import plain_config
+from mtl_hcc.command_line.config import plain_config
 
 LONGEST_SECONDS = 120
 NUMBERS = [0, -1, 1, 2, 3, 7.5, 1e-12, 1e12, 2**31, float("nan"), float("inf"), -0.5, 0.999]

@@ -168,7 +168,7 @@ HOSTILE_MODELS: dict[str, HostileModel] = {
     "code as the split": HostileModel(_setting("data.split", _EVIL_PART), _REFUSED),
     "code as a plug-in of the trainer": HostileModel(_setting("trainer.plugins", [_EVIL_PART])),
     "a function as a head": HostileModel(
-        _setting("model.heads.os", "mtl_hcc.entry_point.sys.exit"), _REFUSED
+        _setting("model.heads.os", "mtl_hcc.command_line.entry_point.sys.exit"), _REFUSED
     ),
     "a YAML tag that runs a command": HostileModel(
         _text("model: !!python/object/apply:os.system ['touch IT_RAN']"), "it is damaged"

@@ -57,7 +57,7 @@ from tiny_runs import BRIEF, CONFIGS, PHANTOM, QUIET, Finished, call, copy_cohor
 from tiny_training import cohort_table, tiny_config
 
 from mtl_hcc import atomic, fit, predict, prepare
-from mtl_hcc.imaging.store import PreparedStore
+from mtl_hcc.store.prepared_store import PreparedStore
 
 pytestmark = pytest.mark.xdist_group("phantom run")
 

@@ -12,7 +12,7 @@ from wandb_workspaces.workspaces import internal as workspaces
 
 from mtl_hcc import dashboard
 from mtl_hcc.figures import FIGURES
-from mtl_hcc.wandb_dashboard import specifications, task_kinds
+from mtl_hcc.tracking.wandb_dashboard import specifications, task_kinds
 
 pytestmark = pytest.mark.xdist_group("phantom run")
 

@@ -14,10 +14,10 @@ from tiny_runs import CONFIGS, call, copy_cohort
 from tiny_training import tiny_module
 
 from mtl_hcc import explain
-from mtl_hcc.checkpoint import export_model, load_model
 from mtl_hcc.explanation.plan import default_output
 from mtl_hcc.explanation.record import read_maps, read_record
 from mtl_hcc.metrics.survival.concordance import concordance_harrell
+from mtl_hcc.runs.checkpoint import export_model, load_model
 
 pytestmark = pytest.mark.xdist_group("phantom run")
 
@@ -212,7 +212,7 @@ def test_another_cohort_without_outcomes_is_explained(phantom_run, tmp_path):
 def test_gated_attention_is_written_as_a_table(phantom_run, tmp_path):
     _, values = load_model(phantom_run.run)
     values["model"]["aggregator"] = {"class_path": "GatedAttention", "init_args": {"hidden": 4}}
-    from mtl_hcc.config import build_parser, config_from_dict, instantiate
+    from mtl_hcc.command_line.config import build_parser, config_from_dict, instantiate
 
     parser = build_parser("")
     module = instantiate(parser, config_from_dict(parser, values)).model

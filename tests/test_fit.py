@@ -16,9 +16,10 @@ from sksurv.metrics import concordance_index_censored
 from tiny_runs import BRIEF, CONFIGS, PHANTOM, QUIET, call, copy_cohort, ct_flags
 from tiny_training import write_clinical_cohort
 
-from mtl_hcc import evaluate, fit, predict, results
-from mtl_hcc.config import build_parser, config_from_dict, plain_config
-from mtl_hcc.module import MultiTaskModule
+from mtl_hcc import evaluate, fit, predict
+from mtl_hcc.command_line.config import build_parser, config_from_dict, plain_config
+from mtl_hcc.runs import results
+from mtl_hcc.training.module import MultiTaskModule
 
 pytestmark = pytest.mark.xdist_group("phantom run")
 

@@ -12,11 +12,11 @@ from hostile_models import EVIL, HOSTILE_MODELS, PACKAGE, PROOF, SHIPPED, lay_ou
 from tiny_runs import call
 
 from mtl_hcc import predict
-from mtl_hcc.checkpoint import load_model
-from mtl_hcc.config import config_text
+from mtl_hcc.command_line.config import config_text
+from mtl_hcc.command_line.plain_yaml import read_plain_yaml
 from mtl_hcc.errors import ConfigError, MtlHccError
-from mtl_hcc.model_config import build_data, only_imports_of
-from mtl_hcc.plain_yaml import read_plain_yaml
+from mtl_hcc.runs.checkpoint import load_model
+from mtl_hcc.runs.model_config import build_data, only_imports_of
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from test_resume import assert_same_run, history, train
 from tiny_training import write_clinical_cohort
 
 from mtl_hcc import atomic
-from mtl_hcc.checkpoint import read_checkpoint
 from mtl_hcc.errors import CheckpointError, StoreError
-from mtl_hcc.whole_checkpoints import WholeCheckpoints
+from mtl_hcc.runs.checkpoint import read_checkpoint
+from mtl_hcc.training.whole_checkpoints import WholeCheckpoints
 
 EPOCH, EPOCHS = 2, 4
 FLAGS = ("--trainer.max_epochs", str(EPOCHS))
@@ -35,9 +35,9 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from tiny_training import tiny_config
 from mtl_hcc import atomic
-from mtl_hcc.history import HistoryLogger
-from mtl_hcc.training import train_fold
-from mtl_hcc.whole_checkpoints import WholeCheckpoints
+from mtl_hcc.tracking.history import HistoryLogger
+from mtl_hcc.runs.train_fold import train_fold
+from mtl_hcc.training.whole_checkpoints import WholeCheckpoints
 
 real_save, real_fsync = WholeCheckpoints.save_checkpoint, os.fsync
 real_log, real_history = HistoryLogger.log_metrics, HistoryLogger.save

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mtl_hcc.reporting.run_folder import read_csv
-from mtl_hcc.results import _write
+from mtl_hcc.runs.results import _write
 from mtl_hcc.spreadsheet_cells import csv_bytes, restored, runs_as_formula, unusable_name
 
 ATTACKS = [

@@ -11,12 +11,13 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from mtl_hcc.batch import PatientBatch
-from mtl_hcc.config import build_parser, read_config
+from mtl_hcc.command_line.config import build_parser, read_config
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.preparation import Preparation
-from mtl_hcc.imaging.store import PreparedPatient, content_hash, file_name, write_prepared
-from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.imaging.prepared_patient import PreparedPatient
 from mtl_hcc.nn import ClassHead, ClinicalEncoder, CoxHead, FullyConnected
+from mtl_hcc.store.prepared_file import content_hash, file_name, write_prepared
+from mtl_hcc.training.module import MultiTaskModule
 
 PHASES, EDGE = 3, 16
 CLINICAL_CONFIG = """

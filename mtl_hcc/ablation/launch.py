@@ -13,7 +13,7 @@ import joblib
 
 from mtl_hcc.ablation.one_run import BUSY
 from mtl_hcc.ablation.planned_run import PlannedRun
-from mtl_hcc.data.intake import on_backend
+from mtl_hcc.store.renew import on_backend
 
 
 @dataclass(frozen=True)

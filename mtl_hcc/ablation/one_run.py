@@ -15,12 +15,12 @@ from mtl_hcc.ablation.planned_run import (
     state_of,
     write_record,
 )
-from mtl_hcc.checkpoint import read_checkpoint
-from mtl_hcc.config import build_parser, plain_config, read_config
-from mtl_hcc.entry_point import report_errors
+from mtl_hcc.command_line.config import build_parser, plain_config, read_config
+from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.errors import CheckpointError
 from mtl_hcc.fit import fit
-from mtl_hcc.run_claim import keep_earlier_run, run_lock
+from mtl_hcc.runs.checkpoint import read_checkpoint
+from mtl_hcc.runs.run_claim import keep_earlier_run, run_lock
 
 BUSY = 75
 """Exit code when another process is training the run (sysexits.h: try again later)."""

@@ -12,10 +12,10 @@ from jsonargparse import ArgumentParser, Namespace
 
 from mtl_hcc.ablation.planned_run import PlannedRun
 from mtl_hcc.ablation.study import FULL, Study
-from mtl_hcc.config import config_from_dict, instantiate, plain_config, read_config
+from mtl_hcc.command_line.config import config_from_dict, instantiate, plain_config, read_config
+from mtl_hcc.command_line.fit_settings import wandb_mode
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.settings import wandb_mode
 
 SAME_FOR_ALL = {
     "seed": "the seeds of the study",

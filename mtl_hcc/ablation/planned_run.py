@@ -9,7 +9,7 @@ import yaml
 
 from mtl_hcc.ablation.fingerprint import fingerprint
 from mtl_hcc.atomic import write_bytes
-from mtl_hcc.run_claim import is_locked
+from mtl_hcc.runs.run_claim import is_locked
 
 State = Literal["finished", "running", "half-finished", "to do", "settings changed"]
 RECORD = "ablation_run.json"

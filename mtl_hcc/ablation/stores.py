@@ -7,7 +7,7 @@ import pandas as pd
 from jsonargparse import ArgumentParser
 
 from mtl_hcc.ablation.planned_run import PlannedRun
-from mtl_hcc.config import config_from_dict, instantiate
+from mtl_hcc.command_line.config import config_from_dict, instantiate
 from mtl_hcc.data.split_file import read_splits
 from mtl_hcc.errors import SplitError
 

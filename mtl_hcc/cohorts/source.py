@@ -51,3 +51,21 @@ def _is_path(value: object) -> bool:
     """Return whether a setting is a path: a word alone may be anything."""
     separators = {os.sep, os.altsep or os.sep}
     return isinstance(value, Path) or (isinstance(value, str) and not separators.isdisjoint(value))
+
+
+def describe(part: object) -> str:
+    """Return a class and its settings as one line, e.g. ``KFold(folds=5, seed=0)``.
+
+    Args:
+        part: The source of a cohort, or a split.
+    """
+    written = ", ".join(
+        f"{name}={repr(value) if _is_plain(value) else describe(value)}"
+        for name, value in sorted(vars(part).items())
+    )
+    return f"{type(part).__name__}({written})"
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether a setting is of a type of Python itself, whose ``repr`` says it all."""
+    return type(value).__module__ in ("builtins", "pathlib")

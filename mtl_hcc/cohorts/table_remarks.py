@@ -6,9 +6,9 @@ is told wherever the quarantine is shown (terminal, ``quarantine.csv``, report).
 
 import pandas as pd
 
+from mtl_hcc.metrics.time_units import unit_doubts
 from mtl_hcc.patient import EVERYBODY, SURVIVAL_ENDPOINTS
 from mtl_hcc.split_names import meant_split
-from mtl_hcc.time_units import unit_doubts
 
 
 def table_remarks(table: pd.DataFrame, *, file: str) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from mtl_hcc.memory import available_bytes
+from mtl_hcc.store.memory import available_bytes
 
 Arrays = tuple[Tensor, Tensor, Tensor]
 """Images, regions, present phases."""

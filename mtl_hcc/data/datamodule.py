@@ -28,7 +28,7 @@ from mtl_hcc.data.split_file import begin_run, of_fold, run_splits
 from mtl_hcc.data.splits import Split
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.imaging.preparation import Preparation
-from mtl_hcc.imaging.store import PreparedStore
+from mtl_hcc.store.prepared_store import PreparedStore
 
 _Part = TypeVar("_Part")
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from mtl_hcc.atomic import write_bytes
+from mtl_hcc.cohorts.source import describe
 from mtl_hcc.data.split_changes import refuse_changes, split_changes
-from mtl_hcc.data.splits import SPLIT_COLUMNS, Split, describe
+from mtl_hcc.data.splits import SPLIT_COLUMNS, Split
 from mtl_hcc.errors import SplitError
 
 

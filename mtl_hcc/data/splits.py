@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.data.strata import deal
 from mtl_hcc.errors import ConfigError, SplitError
 
@@ -263,20 +262,6 @@ def one_fold(splits: pd.Series, *, fold: int = 0) -> pd.DataFrame:
     return pd.DataFrame(
         {"patient_id": splits.index.astype(str), "fold": fold, "split": splits.to_numpy()}
     )
-
-
-def describe(part: object) -> str:
-    """Return a class and its settings as one line, e.g. ``KFold(folds=5, seed=0)``.
-
-    Args:
-        part: A split, or the source of a cohort.
-    """
-    settings: Mapping[str, object] = vars(part)
-    written = ", ".join(
-        f"{name}={describe(value) if isinstance(value, Split | CohortSource) else repr(value)}"
-        for name, value in sorted(settings.items())
-    )
-    return f"{type(part).__name__}({written})"
 
 
 def _known(table: pd.DataFrame, earlier: pd.DataFrame, *, fold: int) -> pd.Series:

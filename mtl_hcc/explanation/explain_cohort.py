@@ -34,7 +34,7 @@ from mtl_hcc.explanation.region_tables import (
     region_table,
     sanity_table,
 )
-from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.training.module import MultiTaskModule
 
 
 def explain_cohort(plan: Plan) -> tuple[list[Record], LeftOut]:

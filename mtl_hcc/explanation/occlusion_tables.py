@@ -14,7 +14,7 @@ from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts, two_
 from mtl_hcc.metrics.classification.class_statistics import WHY_NOT, auc_statistic
 from mtl_hcc.metrics.statistic import Statistic, point_value
 from mtl_hcc.metrics.survival.concordance import concordance_statistic, why_not_concordance
-from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.training.module import MultiTaskModule
 
 
 def occlusion_table(

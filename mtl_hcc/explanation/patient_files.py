@@ -14,7 +14,7 @@ from mtl_hcc.explanation.own_grid import own_map, write_nifti
 from mtl_hcc.explanation.plan import Plan
 from mtl_hcc.explanation.record import Record, folder_name
 from mtl_hcc.figures.overlay import overlay
-from mtl_hcc.imaging.store import PreparedPatient
+from mtl_hcc.imaging.prepared_patient import PreparedPatient
 from mtl_hcc.metrics.predictions import HORIZON_PATTERN
 from mtl_hcc.patient import Region
 

@@ -20,10 +20,10 @@ from mtl_hcc.explanation.layers import MapLayer, choose_layer, map_layers
 from mtl_hcc.explanation.randomization import randomized
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.preparation import Preparation
-from mtl_hcc.imaging.store import PreparedStore
-from mtl_hcc.model_config import build_data, prepare_data
-from mtl_hcc.module import MultiTaskModule
 from mtl_hcc.patient import Patient
+from mtl_hcc.runs.model_config import build_data, prepare_data
+from mtl_hcc.store.prepared_store import PreparedStore
+from mtl_hcc.training.module import MultiTaskModule
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from mtl_hcc.figures.canvas import (
     note,
     plain_axes,
 )
-from mtl_hcc.metrics.clinical_baseline import ORACLE
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
+from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.tables.fitted_rows import fitted_in_words
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from mtl_hcc.imaging.intensity import clip_range, to_unit
 from mtl_hcc.imaging.margin import margin_zone
 from mtl_hcc.imaging.plausibility import check_plausible
 from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.prepared_patient import PreparedPatient
 from mtl_hcc.imaging.read_image import foreground_points
 from mtl_hcc.imaging.registration_quality import agreement_of_phases
 from mtl_hcc.imaging.resample import sample_image, sample_mask
 from mtl_hcc.imaging.scan import Scan, read_scans
-from mtl_hcc.imaging.store import PreparedPatient
 from mtl_hcc.patient import Label, Patient, Region
 
 

@@ -5,9 +5,9 @@ from itertools import combinations
 
 import pandas as pd
 
-from mtl_hcc.metrics.clinical_baseline import ORACLE
 from mtl_hcc.metrics.multiple_tests import holm_by
 from mtl_hcc.metrics.paired import Contender, compare_pair
+from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import Resamples
 from mtl_hcc.metrics.task_metric import TaskRows

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.clinical_baseline import ORACLE
+from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.metrics.results_table import SHOWN, SPLIT_ORDER
 
 if TYPE_CHECKING:

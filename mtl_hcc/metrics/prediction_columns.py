@@ -10,6 +10,8 @@ REQUIRED_COLUMNS = ("patient_id", "center", "split", "fold", "task")
 NUMERIC_COLUMNS = ("risk", "time_days", "event", "label", "probability")
 POOLED = "all"
 """Center of the rows of metrics over all centers."""
+ORACLE = "oracle"
+"""Name of the model that knows the phantom's truth."""
 RESERVED = {
     "center": ((POOLED,), "stands for all centers together in metrics.csv"),
     "model": (("treat all", "treat none"), "is a strategy without a model in decision curves"),

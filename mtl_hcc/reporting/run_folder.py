@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mtl_hcc.errors import ConfigError, RunError
-from mtl_hcc.metrics.clinical_baseline import ORACLE
+from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.metrics.prediction_remarks import prediction_remarks
 from mtl_hcc.metrics.predictions import read_predictions
 from mtl_hcc.patient import EVERYBODY
@@ -151,7 +151,7 @@ def matched(names: Sequence[str] | None, number: int) -> Sequence[str] | None:
 
 def read_config(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Return a run's config and the versions in its head; empty when there is no file."""
-    from mtl_hcc.plain_yaml import read_plain_yaml
+    from mtl_hcc.command_line.plain_yaml import read_plain_yaml
 
     if not path.is_file():
         return {}, {}

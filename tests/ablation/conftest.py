@@ -14,7 +14,7 @@ from tiny_study import PowerCutError, clinical_flags, write_study
 from mtl_hcc.ablation import launch, one_run
 from mtl_hcc.ablation.plan import Plan, plan_runs
 from mtl_hcc.ablation.study import read_study
-from mtl_hcc.config import build_parser
+from mtl_hcc.command_line.config import build_parser
 
 
 @pytest.fixture

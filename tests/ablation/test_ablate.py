@@ -12,10 +12,10 @@ from tiny_study import PowerCutError, clinical_flags, write_study
 
 from mtl_hcc import ablate
 from mtl_hcc.ablation import launch
-from mtl_hcc.checkpoint import load_model
 from mtl_hcc.metrics.comparisons import compare_models
 from mtl_hcc.metrics.predictions import read_predictions
-from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.runs.checkpoint import load_model
+from mtl_hcc.training.module import MultiTaskModule
 
 IMAGE_VARIANTS = {
     "two_phases_2d": {

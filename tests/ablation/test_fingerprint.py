@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mtl_hcc.ablation.fingerprint import NOT_IN_RESULTS, fingerprint
-from mtl_hcc.config import config_from_dict, instantiate
+from mtl_hcc.command_line.config import config_from_dict, instantiate
 
 
 @pytest.fixture

@@ -16,14 +16,14 @@ from tiny_study import PowerCutError
 from mtl_hcc.ablation import one_run
 from mtl_hcc.ablation.plan import Plan
 from mtl_hcc.ablation.planned_run import PlannedRun, read_record
-from mtl_hcc.module import MultiTaskModule
-from mtl_hcc.run_claim import run_lock
+from mtl_hcc.runs.run_claim import run_lock
+from mtl_hcc.training.module import MultiTaskModule
 
 EPOCHS = ["--trainer.max_epochs", "4"]
 KILL_SCRIPT = """
 import os, signal, sys
 from mtl_hcc.ablation import one_run
-from mtl_hcc.module import MultiTaskModule
+from mtl_hcc.training.module import MultiTaskModule
 real_step = MultiTaskModule.training_step
 def step(module, batch, batch_idx):
     if (module.current_epoch, batch_idx) == (2, 1):
@@ -45,7 +45,7 @@ def run(make_plan: Callable[..., Plan]) -> PlannedRun:
 
 def prepare(run: PlannedRun) -> None:
     from mtl_hcc.ablation.stores import prepare_stores
-    from mtl_hcc.config import build_parser
+    from mtl_hcc.command_line.config import build_parser
 
     prepare_stores(build_parser(""), run, [run])
 

@@ -8,7 +8,7 @@ from tiny_runs import CONFIGS
 
 from mtl_hcc.ablation.plan import plan_runs
 from mtl_hcc.ablation.study import read_study
-from mtl_hcc.config import build_parser, config_from_dict, instantiate, plain_config
+from mtl_hcc.command_line.config import build_parser, config_from_dict, instantiate, plain_config
 from mtl_hcc.errors import ConfigError
 
 SHIPPED = [CONFIGS / "ct_mtl.yaml", CONFIGS / "ablation" / "ct_mtl.yaml"]

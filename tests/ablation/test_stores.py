@@ -9,7 +9,7 @@ from mtl_hcc.ablation.plan import plan_runs
 from mtl_hcc.ablation.stores import check_same_folds, prepare_stores
 from mtl_hcc.ablation.study import read_study
 from mtl_hcc.errors import SplitError
-from mtl_hcc.imaging.store import PreparedStore
+from mtl_hcc.store.prepared_store import PreparedStore
 
 pytestmark = pytest.mark.xdist_group("phantom run")
 

@@ -13,8 +13,8 @@ from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.draws import TrainingBatch
 from mtl_hcc.data.splits import KFold, RandomSplit, SplitByColumn
 from mtl_hcc.errors import ConfigError, SplitError, StoreError
-from mtl_hcc.imaging import store as store_module
 from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.store import prepared_store as store_module
 
 PREPARATION = Preparation(spacing_mm=4.0, field_of_view_mm=64.0, plausibility="remark")
 

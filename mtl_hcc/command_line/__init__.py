@@ -1,0 +1,1 @@
+"""The command line: parser, settings, errors as messages, places of runs."""

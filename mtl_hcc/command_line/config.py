@@ -1,0 +1,218 @@
+"""The parser: read, check and save a config, and rebuild the parts from one."""
+
+import itertools
+import platform
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from importlib.metadata import version
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from pytorch_lightning import Trainer
+
+from mtl_hcc.command_line.fit_settings import FitSettings
+from mtl_hcc.command_line.misspelling import suggestions
+from mtl_hcc.command_line.plain_yaml import plain_yaml
+from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.errors import ConfigError
+from mtl_hcc.nn import Concatenate
+from mtl_hcc.training.module import MultiTaskModule
+
+# What `fit` itself hands to the trainer.
+_TRAINER_SKIP = {"logger", "callbacks", "default_root_dir", "use_distributed_sampler"}
+_VERSIONS = (
+    "mtl_hcc",
+    "torch",
+    "pytorch-lightning",
+    "monai",
+    "torchsurv",
+    "torchio",
+    "SimpleITK",
+    "scikit-survival",
+    "numpy",
+    "pandas",
+)
+
+
+def build_parser(description: str, *, prog: str | None = None) -> ArgumentParser:
+    """Return the parser whose schema are the constructors of model, data and trainer.
+
+    Args:
+        description: First lines of ``--help``.
+        prog: Command in usage lines.
+    """
+    parser = ArgumentParser(
+        prog=prog, description=description, allow_abbrev=False, exit_on_error=False
+    )
+    parser.add_argument("--config", action="config", help="YAML file; flags beat what it says.")
+    parser.add_class_arguments(FitSettings)
+    parser.add_class_arguments(MultiTaskModule, "model")
+    parser.add_class_arguments(CohortDataModule, "data")
+    parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=_TRAINER_SKIP)
+    parser.link_arguments("seed", "model.seed")
+    parser.link_arguments("seed", "data.seed")
+    parser.link_arguments("data.covariates", "model.covariates", compute_fn=covariate_names)
+    return parser
+
+
+def covariate_names(covariates: Mapping[str, str | list[str]] | None) -> list[str]:
+    """Return the names of the encoded covariates: one for each level of a category."""
+    names = []
+    for column, kind in (covariates or {}).items():
+        names += [f"{column}={level}" for level in kind] if isinstance(kind, list) else [column]
+    return names
+
+
+def read_config(parser: ArgumentParser, arguments: Sequence[str] | None = None) -> Namespace:
+    """Parse flags and the YAML files that they name.
+
+    Args:
+        parser: From :func:`build_parser`.
+        arguments: Flags; ``None`` takes those of the command line.
+
+    Raises:
+        ConfigError: naming the key or flag, and the closest known one.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        config: Namespace = parser.parse_args(given)
+    except ArgumentError as error:
+        raise _explain(parser, str(error), where=_config_files(given)) from error
+    _check_empty(parser, config)
+    return config
+
+
+def _check_empty(parser: ArgumentParser, config: Namespace) -> None:
+    """Raise for a setting that is empty (null): the parser lets it pass where a value is needed."""
+    for name, default in parser.get_defaults().items():
+        if default is not None and name in config and config[name] is None:
+            raise ConfigError(
+                f"{name} is empty",
+                where="config",
+                expected=f"a value, e.g. its default: {default}",
+                remedy="Give one, or leave the setting out.",
+            )
+
+
+def _config_files(arguments: Sequence[str]) -> str:
+    """Return the files that ``--config`` names: a YAML error tells the line, not the file."""
+    joined = [part.removeprefix("--config=") for part in arguments if part.startswith("--config=")]
+    pairs = itertools.pairwise(arguments)
+    return ", ".join([value for flag, value in pairs if flag == "--config"] + joined)
+
+
+def config_from_dict(parser: ArgumentParser, values: Mapping[str, Any]) -> Namespace:
+    """Check plain values, as :func:`plain_config` gives them, and return the config.
+
+    Raises:
+        ConfigError: where the values do not fit this version of the package.
+    """
+    try:
+        config: Namespace = parser.parse_object(deepcopy(dict(values)))  # it changes its input
+    except ArgumentError as error:
+        raise _explain(parser, str(error)) from error
+    return config
+
+
+def plain_config(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
+    """Return the complete config as dict, list, str and number: what a checkpoint carries."""
+    values: dict[str, Any] = yaml.safe_load(
+        parser.dump(config, skip_link_targets=True, skip_unset=False)  # null may not be the default
+    )
+    values.pop("config", None)
+    return values
+
+
+def config_text(values: Mapping[str, Any]) -> str:
+    """Return ``config.yaml``: the versions as comments, then every setting."""
+    lines = [f"# python {platform.python_version()}"]
+    lines += [f"# {package} {version(package)}" for package in _VERSIONS]
+    return "\n".join(lines) + "\n" + plain_yaml(values)
+
+
+def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
+    """Build model and data of a config; ``trainer`` stays a namespace of arguments.
+
+    Raises:
+        ConfigError: where parts do not fit together.
+    """
+    try:
+        parts: Namespace = parser.instantiate(config)
+    # Torch says of some sizes that it cannot make such layers by a RuntimeError.
+    except (ValueError, RuntimeError, ArithmeticError) as error:
+        found = _plain_reason(str(error))
+        raise ConfigError(found, where="config", remedy="Correct the settings.") from error
+    except TypeError as error:
+        raise ConfigError(
+            f"a part cannot be made of its settings ({error})",
+            where="config",
+            expected="a value for every setting that is named",
+            remedy="Look for one that is empty (null), and give it or leave it out.",
+        ) from error
+    _check_parts(parts.model, parts.data)
+    return parts
+
+
+def _check_parts(model: MultiTaskModule, data: CohortDataModule) -> None:
+    """Raise :class:`ConfigError` when the data do not give what the model needs."""
+    for name, head in model.heads.items():
+        if absent := [column for column in head.columns if column not in data.target_names]:
+            raise ConfigError(
+                f"head '{name}' needs {', '.join(absent)}, which data.endpoints does not give",
+                where="model.heads, data.endpoints",
+                expected=f"one head or more for {', '.join(data.endpoints)} only",
+                remedy="Add the endpoint to data.endpoints, or remove the head.",
+            )
+    image = model.network.image
+    if image is not None and not data.phases:
+        raise ConfigError(
+            "the model has a backbone, but no images are prepared",
+            where="model.backbone, data.preparation",
+            remedy="Set data.preparation, or remove model.stem, backbone and aggregator.",
+        )
+    if (model.network.clinical is None) != (not data.covariates):
+        raise ConfigError(
+            "only one of model.clinical and data.covariates is set",
+            where="model.clinical, data.covariates",
+            expected="covariates and the encoder that takes them, or neither",
+            remedy="Set the other one too, or remove this one.",
+        )
+    if image is not None and isinstance(image.aggregator, Concatenate):
+        made_for = len(image.aggregator.missing)
+        if made_for != len(data.phases):
+            raise ConfigError(
+                f"the aggregator is made for {made_for} phases, but {len(data.phases)} are "
+                f"used: {', '.join(data.phases)}",
+                where="model.aggregator, data.preparation.phases, data.phases",
+                remedy=f"Set model.aggregator.init_args.phases to {len(data.phases)}.",
+            )
+
+
+def _plain_reason(message: str) -> str:
+    """Return what was wrong, without the parser's own words about the types it tried."""
+    reasons = re.findall(r"^ *- (?!Expected a <class)(.+)$", message, flags=re.MULTILINE)
+    return " ".join(reasons) or message
+
+
+def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> ConfigError:
+    """Name the unknown key and the closest one that exists."""
+    if nested := re.search(r'Parser key "([\w.]+)":[\s\S]*NestedArg\(key=\'(\w+)\'', message):
+        flag, argument = nested.groups()
+        return ConfigError(
+            f"--{flag}.{argument} sets an argument of a class that is not named",
+            where=where or "command line",
+            expected=f"--{flag} CLASS before it",
+            remedy=f"Write for instance --{flag} NiftiFolder --{flag}.{argument} ...",
+        )
+    close = suggestions(parser, message)
+    remedy = f"Did you mean {' or '.join(close)}? " if close else ""
+    if "arguments are required" in message and not where:
+        remedy = "Start from a config: --config configs/ct_mtl.yaml. "
+    return ConfigError(
+        message.strip(),
+        where=where,
+        remedy=f"{remedy}See --help for all settings, --print_config for these.",
+    )

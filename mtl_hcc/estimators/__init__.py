@@ -1,0 +1,1 @@
+"""What is trained beside networks: models on tables."""

@@ -1,0 +1,1 @@
+"""A run: its folder, its folds, how it goes on, and what it exports."""

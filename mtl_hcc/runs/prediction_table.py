@@ -1,0 +1,120 @@
+"""From a trained module and patients to predictions.csv."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mtl_hcc.batch import PatientBatch
+from mtl_hcc.errors import PredictionsError
+from mtl_hcc.training.module import MultiTaskModule
+
+
+@torch.inference_mode()
+def predict_patients(
+    module: MultiTaskModule, batches: Iterable[PatientBatch], *, device: torch.device | str = "cpu"
+) -> tuple[dict[str, Tensor], dict[str, Tensor], pd.DataFrame]:
+    """Run the network once over every patient.
+
+    Args:
+        module: Trained; is set to evaluation mode.
+        batches: Batches that hold every patient once, without augmentation.
+        device: Where to compute.
+
+    Returns:
+        Task name to raw output; column to target; and ``patient_id, center, split`` of each row.
+    """
+    module.eval().to(device)
+    outputs: dict[str, list[Tensor]] = {name: [] for name in module.heads}
+    targets: dict[str, list[Tensor]] = {name: [] for name in module.target_columns}
+    who: list[dict[str, str]] = []
+    for batch in batches:
+        for name, output in module(batch.to(device)).items():
+            outputs[name].append(output.float().cpu())
+        for name, parts in targets.items():
+            unknown = torch.full((len(batch),), torch.nan)
+            parts.append(batch.targets.get(name, unknown).cpu())
+        who += [
+            {"patient_id": patient, "center": center, "split": split}
+            for patient, center, split in zip(
+                batch.patient_id, batch.center, batch.split, strict=True
+            )
+        ]
+    module.to("cpu")
+    return (
+        {name: torch.cat(parts) for name, parts in outputs.items()},
+        {name: torch.cat(parts) for name, parts in targets.items()},
+        pd.DataFrame(who),
+    )
+
+
+def fit_baselines(
+    module: MultiTaskModule,
+    outputs: dict[str, Tensor],
+    targets: dict[str, Tensor],
+    train: Tensor,
+) -> None:
+    """Take the baseline hazard of every survival head from the training split.
+
+    Args:
+        module: Its heads get the baseline.
+        outputs: From :func:`predict_patients`.
+        targets: Likewise.
+        train: (patient,) bool, who is in the training split.
+    """
+    for name, head in module.heads.items():
+        head.fit_baseline(outputs[name][train], {key: t[train] for key, t in targets.items()})
+
+
+def prediction_rows(
+    module: MultiTaskModule,
+    outputs: dict[str, Tensor],
+    targets: dict[str, Tensor],
+    who: pd.DataFrame,
+    *,
+    fold: int = 0,
+) -> pd.DataFrame:
+    """Return ``predictions.csv``: one row per patient and task, an unknown value being empty.
+
+    Args:
+        module: With baseline hazards.
+        outputs: From :func:`predict_patients`.
+        targets: Likewise.
+        who: Likewise.
+        fold: Number of the fold that the module was trained on.
+
+    Raises:
+        PredictionsError: if a prediction is not finite; an empty cell would look like an unknown.
+    """
+    _check_finite(outputs, who["patient_id"].tolist())
+    parts = []
+    for name, head in module.heads.items():
+        columns = {
+            key: values.numpy() for key, values in head.to_table(outputs[name], targets).items()
+        }
+        parts.append(who.assign(fold=fold, task=name, **columns))
+    table = pd.concat(parts, ignore_index=True)
+    for flag in ("event", "label"):
+        if flag in table:
+            table[flag] = table[flag].astype("Int64")  # 0 or 1, or empty: not 1.0
+    return table
+
+
+def _check_finite(outputs: dict[str, Tensor], patients: list[str]) -> None:
+    """Raise where the network gave a NaN or infinity, naming up to ten patients."""
+    for name, output in outputs.items():
+        bad = (~output.isfinite().all(dim=1)).nonzero().flatten().tolist()
+        if not bad:
+            continue
+        named = ", ".join(patients[row] for row in bad[:10]) + ", ..." * (len(bad) > 10)
+        raise PredictionsError(
+            f"the prediction of {name} is not finite for {len(bad)} of {len(patients)} patients: "
+            f"{named}",
+            where="predictions",
+            remedy="Nothing is written. Look at the model: its weights or its training may have "
+            "failed."
+            if len(bad) == len(patients)
+            else "Nothing is written. Look at the images and covariates of these patients, or "
+            "leave them out.",
+        )

@@ -1,0 +1,174 @@
+"""The results of a run: predictions and metrics of the network, clinical baselines and oracle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from jsonargparse import Namespace
+from pytorch_lightning.loggers import WandbLogger
+from rich.table import Table
+
+from mtl_hcc.atomic import write_bytes
+from mtl_hcc.data.covariates import CovariateKind
+from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.estimators.clinical_baseline import clinical_baseline
+from mtl_hcc.estimators.oracle import oracle_predictions
+from mtl_hcc.figures import FIGURES
+from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS, evaluate_predictions
+from mtl_hcc.metrics.prediction_columns import ORACLE
+from mtl_hcc.metrics.results_table import results_table
+from mtl_hcc.patient import empty_quarantine
+from mtl_hcc.reporting.analyzed import analyzed_patients
+from mtl_hcc.reporting.exhibits import drawn_figures
+from mtl_hcc.reporting.run_folder import BASELINES, PATIENTS, PREDICTIONS, QUARANTINE, read_csv
+from mtl_hcc.reporting.study import NETWORK
+from mtl_hcc.runs.train_fold import TrainedFold
+from mtl_hcc.spreadsheet_cells import csv_bytes
+from mtl_hcc.tables.fitted_rows import fitted_models
+from mtl_hcc.tracking.wandb_run import close, log_tables_and_figures
+
+ORACLE_FILE = "oracle.csv"
+
+
+@dataclass
+class RunResult:
+    """What a run found.
+
+    Attributes:
+        tables: Name to table, as figures name their arguments: ``predictions`` (of the network,
+            the clinical baselines and the oracle, by ``model``), ``metrics``, ``history``,
+            ``models`` (where each was fitted), ``patients`` and ``quarantine``.
+        table: The table that is printed.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    table: Table
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """The metrics of all models."""
+        return self.tables["metrics"]
+
+
+def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> RunResult:
+    """Write the tables of a run, with all that a report needs: the folder can be moved alone.
+
+    ``predictions.csv``, ``baselines.csv``, ``metrics.csv``, ``patients.csv`` (who was analyzed,
+    with clinical columns) and ``quarantine.csv`` (who was left out, and why).
+
+    Args:
+        config: With ``baselines``, ``bootstraps``, ``seed`` and ``data.store``.
+        folds: The trained folds.
+        run: The run folder.
+    """
+    predictions = pd.concat([fold.predictions for fold in folds], ignore_index=True)
+    _write(predictions, run / PREDICTIONS)
+    patients = analyzed_patients(folds[0].datamodule.table, _splits(folds))
+    quarantine = _quarantine(Path(config.data.store))
+    _write(patients, run / PATIENTS)
+    _write(quarantine, run / QUARANTINE)
+    references = pd.concat(
+        [reference_predictions(config.baselines, folds), _oracle(folds)], ignore_index=True
+    )
+    if len(references):
+        _write(references, run / BASELINES)
+    everything = pd.concat([predictions.assign(model=NETWORK), references], ignore_index=True)
+    metrics = evaluate_predictions(
+        everything, bootstraps=config.bootstraps, seed=config.seed, progress=True
+    )
+    _write(metrics, run / "metrics.csv")
+    tables = {
+        "predictions": everything,
+        "metrics": metrics,
+        "models": fitted_models(m for m in everything["model"].unique() if m != ORACLE),
+        "history": pd.concat(
+            [fold.history.assign(fold=fold.datamodule.fold) for fold in folds], ignore_index=True
+        ),
+        "patients": patients,
+        "quarantine": quarantine,
+    }
+    return RunResult(tables, results_table(metrics))
+
+
+def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult) -> None:
+    """Add the final tables and figures to W&B, and close the run there.
+
+    A figure that cannot be drawn is logged with its reason: the run has been trained and written.
+
+    Args:
+        loggers: None (W&B is disabled) or one.
+        result: Of the whole run.
+    """
+    predictions = result.tables["predictions"]
+    of_network = predictions["model"] == NETWORK
+    shown = {
+        "metrics": result.metrics,
+        "predictions": predictions[of_network].drop(columns="model").dropna(axis=1, how="all"),
+    }
+    for logger in loggers:
+        log_tables_and_figures(logger, shown, drawn_figures(FIGURES, result.tables))
+        logger.experiment.summary.update(_final_values(result.metrics))
+        close(loggers)
+
+
+def _final_values(metrics: pd.DataFrame) -> dict[str, float]:
+    """Return the network's pooled values: ``external/auc_mvi``, ``external/auc_td_365_os``."""
+    rows = metrics[(metrics["model"] == NETWORK) & (metrics["center"] == ALL_CENTERS)]
+    rows = rows.dropna(subset=["value"])
+    horizon = ["" if pd.isna(days) else f"_{days:.0f}" for days in rows["horizon_days"]]
+    names = rows["split"] + "/" + rows["metric"] + horizon + "_" + rows["task"]
+    return dict(zip(names, rows["value"].astype(float), strict=True))
+
+
+def reference_predictions(
+    baselines: dict[str, dict[str, CovariateKind]], folds: Sequence[TrainedFold]
+) -> pd.DataFrame:
+    """Return the clinical baselines' predictions, fitted on each fold's training split.
+
+    Args:
+        baselines: Name to covariates, as in ``FitSettings``.
+        folds: The trained folds, whose splits are used again.
+    """
+    heads = folds[0].module.heads
+    # The baselines' tasks are named after the table's columns: os_days -> os, mvi -> mvi.
+    task_of = {head.columns[0].removesuffix("_days"): name for name, head in heads.items()}
+    kinds = {target: heads[name].kind for target, name in task_of.items()}
+    table, splits = folds[0].datamodule.table, _splits(folds)
+    parts = []
+    for name, covariates in baselines.items():
+        absent = [column for column in covariates if column not in table]
+        if absent:
+            print(f"Baseline '{name}' is left out: the cohort has no column {', '.join(absent)}.")
+            continue
+        rows = clinical_baseline(table, splits, kinds, covariates, name)
+        parts.append(rows.assign(task=rows["task"].map(task_of)))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _oracle(folds: Sequence[TrainedFold]) -> pd.DataFrame:
+    """Return the phantom's truth as predictions; empty for a real cohort."""
+    datamodule: CohortDataModule = folds[0].datamodule
+    path = Path(datamodule.cohort_root) / ORACLE_FILE
+    if not path.is_file():
+        return pd.DataFrame()
+    oracle = pd.read_csv(path, dtype={"patient_id": str})
+    return oracle_predictions(oracle, datamodule.table, _splits(folds))
+
+
+def _quarantine(store: Path) -> pd.DataFrame:
+    """Return who was left out while reading and preparing the cohort."""
+    path = store / QUARANTINE
+    return read_csv(path) if path.is_file() else empty_quarantine()
+
+
+def _splits(folds: Sequence[TrainedFold]) -> pd.DataFrame:
+    parts = [
+        fold.datamodule.splits.rename("split").reset_index().assign(fold=fold.datamodule.fold)
+        for fold in folds
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    write_bytes(path, csv_bytes(table))

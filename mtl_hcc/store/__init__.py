@@ -1,0 +1,1 @@
+"""The prepared store: how it is made, kept current, locked and read."""

@@ -1,0 +1,1 @@
+"""Training: the module, its loop, checkpoints, and what a trained fold leaves."""
