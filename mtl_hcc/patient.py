@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, IntFlag
 from pathlib import Path
 
 import pandas as pd
@@ -24,26 +23,6 @@ CLASS_COLUMNS: dict[str, int] = {"mvi": 2, "mvi_grade": 3}
 """Classification columns and their number of classes."""
 
 
-class Label(IntEnum):
-    """Labels as drawn in ``regions.nii.gz``."""
-
-    BACKGROUND = 0
-    LIVER = 1
-    TUMOR = 2
-    LOAT = 3
-
-
-class Region(IntFlag):
-    """Bits of a prepared region map: regions overlap (the margin lies half inside the tumor)."""
-
-    LIVER = 1
-    """The whole organ, tumor included."""
-    TUMOR = 2
-    MARGIN = 4
-    """Band on both sides of the tumor surface."""
-    LOAT = 8
-
-
 @dataclass(frozen=True)
 class Patient:
     """Where one patient's images lie.
@@ -51,8 +30,8 @@ class Patient:
     Attributes:
         patient_id: Name of the patient in the table and in the folders.
         images: Phase to image file (NIfTI, CT in HU).
-        regions: Phase to the label map drawn on that phase (labels of :class:`Label`); one file
-            may serve several phases, and phases without a map of their own may be absent.
+        regions: Phase to the label map drawn on that phase (:class:`mtl_hcc.regions.Label`); one
+            file may serve several phases, and phases without a map of their own may be absent.
     """
 
     patient_id: str

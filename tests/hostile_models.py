@@ -54,6 +54,9 @@ def lay_out(case: HostileModel, folder: Path) -> Path:
     return case.make(model)
 
 
+_ENCODER = "model.encoders.tumor"
+
+
 def _setting(place: str, value: Any) -> Callable[[Path], Path]:
     """Return a maker that sets one value of the config."""
     *parents, last = place.split(".")
@@ -160,9 +163,11 @@ HOSTILE_MODELS: dict[str, HostileModel] = {
     "code as a head": HostileModel(_setting("model.heads.os", _EVIL_PART), _REFUSED),
     "code as a head's name": HostileModel(_setting("model.heads.os", EVIL), _REFUSED),
     "code as the fusion": HostileModel(_setting("model.fusion", _EVIL_PART), _REFUSED),
-    "code as the stem": HostileModel(_setting("model.stem", _EVIL_PART), _REFUSED),
-    "code as the backbone": HostileModel(_setting("model.backbone", _EVIL_PART), _REFUSED),
-    "code as the aggregator": HostileModel(_setting("model.aggregator", _EVIL_PART), _REFUSED),
+    "code as the stem": HostileModel(_setting(f"{_ENCODER}.stem", _EVIL_PART), _REFUSED),
+    "code as the backbone": HostileModel(_setting(f"{_ENCODER}.backbone", _EVIL_PART), _REFUSED),
+    "code as the aggregator": HostileModel(
+        _setting(f"{_ENCODER}.aggregator", _EVIL_PART), _REFUSED
+    ),
     "code as the task weighting": HostileModel(_setting("model.weighting", _EVIL_PART)),
     "code as the reader": HostileModel(_setting("data.source", _EVIL_PART), _REFUSED),
     "code as the split": HostileModel(_setting("data.split", _EVIL_PART), _REFUSED),
@@ -185,7 +190,7 @@ HOSTILE_MODELS: dict[str, HostileModel] = {
         _setting("model.fusion.init_args.widths", [1_000_000, 1_000_000]), "in the checkpoint but"
     ),
     "a billion layers": HostileModel(
-        _setting("model.backbone.init_args.layers", [1_000_000_000]), _NO_NETWORK
+        _setting(f"{_ENCODER}.backbone.init_args.layers", [1_000_000_000]), _NO_NETWORK
     ),
     "a bank for a trillion patients": HostileModel(
         _setting("model.risk_bank.init_args.capacity", 1_000_000_000_000)

@@ -19,13 +19,15 @@ model:
   heads:
     os: {class_path: mtl_hcc.nn.CoxHead, init_args: {endpoint: os}}
     mvi: {class_path: mtl_hcc.nn.ClassHead, init_args: {column: mvi, class_weights: null}}
-  backbone: {class_path: mtl_hcc.nn.DenseNet, init_args: {growth_rate: 4}}
+  encoders:
+    tumor: {backbone: {class_path: mtl_hcc.nn.DenseNet, init_args: {growth_rate: 4}}}
   weighting: {class_path: mtl_hcc.losses.DynamicWeightAverage, init_args: {temperature: 2.0}}
 data:
   store: /home/somebody/prepared/secret
   cohort: /home/somebody/cohort
   split: {class_path: mtl_hcc.data.splits.SplitByColumn, init_args: {column: split}}
-  preparation: {phases: [arterial, delayed], spacing_mm: 2.0, background: remove}
+  preparation:
+    views: {tumor: {phases: [arterial, delayed], spacing_mm: 2.0, keep: regions}}
 trainer: {max_epochs: 3}
 """
 QUARANTINE = [

@@ -217,7 +217,7 @@ def test_gated_attention_is_written_as_a_table(phantom_run, tmp_path):
     parser = build_parser("")
     module = instantiate(parser, config_from_dict(parser, values)).model
     module.config = values
-    export_model(module, tmp_path / "model", phases=list(PHASES))
+    export_model(module, tmp_path / "model")
     flags = ["--checkpoint", tmp_path / "model", "--limit", "2", "--no_overlays", *QUICK]
     done = call(explain.main, *flags, "--cohort", phantom_run.cohort, "--store", phantom_run.store)
     assert done.code == 0, done.err
@@ -239,7 +239,7 @@ def test_a_model_without_images_has_nothing_to_show(tmp_path):
     values["model"]["fusion"]["init_args"] = {"widths": [8], "dropout": 0.0}
     values["data"]["covariates"] = {"age_years": "linear", "afp_ng_ml": "log"}
     module.config = values
-    export_model(module, tmp_path / "model", phases=[])
+    export_model(module, tmp_path / "model")
     done = call(explain.main, "--checkpoint", tmp_path / "model", "--output", tmp_path / "out")
     assert done.code == 2
     assert "takes no images" in done.err

@@ -10,7 +10,8 @@ from tiny_runs import call, ct_flags
 
 from mtl_hcc import predict, prepare
 from mtl_hcc.imaging.intensity import to_hu
-from mtl_hcc.patient import CT_PHASES, Region
+from mtl_hcc.patient import CT_PHASES
+from mtl_hcc.regions import Region
 from mtl_hcc.store.prepared_store import PreparedStore
 
 pytestmark = pytest.mark.xdist_group("phantom run")

@@ -11,8 +11,8 @@ import pandas as pd
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 COARSE = [
-    *("--data.preparation.spacing_mm", "6"),
-    *("--data.preparation.field_of_view_mm", "96"),
+    *("--data.preparation.views.tumor.spacing_mm", "6"),
+    *("--data.preparation.views.tumor.field_of_view_mm", "96"),
     *("--data.preparation_workers", "1"),
     *("--data.batch_size", "8"),
 ]

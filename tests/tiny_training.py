@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 import yaml
 from jsonargparse import ArgumentParser, Namespace
+from one_view import one_view, view_batch
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.command_line.config import build_parser, read_config
 from mtl_hcc.imaging.grid import Grid
-from mtl_hcc.imaging.preparation import Preparation
-from mtl_hcc.imaging.prepared_patient import PreparedPatient
+from mtl_hcc.imaging.prepared_patient import PreparedPatient, PreparedView
 from mtl_hcc.nn import ClassHead, ClinicalEncoder, CoxHead, FullyConnected
 from mtl_hcc.store.prepared_file import content_hash, file_name, write_prepared
 from mtl_hcc.training.module import MultiTaskModule
@@ -51,13 +51,17 @@ trainer:
   enable_progress_bar: false
 """
 IMAGE_SETTINGS: dict[str, Any] = {
-    "model__stem": {"class_path": "RegionStem", "init_args": {"out_channels": 4}},
-    "model__backbone": {
-        "class_path": "DenseNet",
-        "init_args": {"growth_rate": 4, "layers": [1, 1]},
+    "model__encoders": {
+        "tumor": {
+            "stem": {"class_path": "RegionStem", "init_args": {"out_channels": 4}},
+            "backbone": {
+                "class_path": "DenseNet",
+                "init_args": {"growth_rate": 4, "layers": [1, 1]},
+            },
+            "aggregator": "Concatenate",
+        }
     },
-    "model__aggregator": "Concatenate",
-    "data__preparation": {"spacing_mm": 1.0, "field_of_view_mm": float(EDGE)},
+    "data__preparation": {"views": {"tumor": {"spacing_mm": 1.0, "field_of_view_mm": float(EDGE)}}},
 }
 """What makes the clinical config one of images and covariates, for :func:`tiny_config`."""
 
@@ -104,11 +108,15 @@ def write_image_store(root: Path, *, patients: int = 20) -> None:
     for number, patient in enumerate(table.index):
         prepared = PreparedPatient(
             patient_id=patient,
-            phases=("arterial", "portal_venous", "delayed"),
-            images=rng.random(shape).astype(np.float16),
-            regions=rng.integers(0, 8, shape, dtype=np.uint8),
-            phase_present=np.array([True, number % 5 != 0, True]),
-            geometry=Grid(origin=(0, 0, 0), spacing=(1, 1, 1), size=(EDGE, EDGE, EDGE)),
+            views={
+                "tumor": PreparedView(
+                    phases=("arterial", "portal_venous", "delayed"),
+                    images=rng.random(shape).astype(np.float16),
+                    regions=rng.integers(0, 8, shape, dtype=np.uint8),
+                    phase_present=np.array([True, number % 5 != 0, True]),
+                    geometry=Grid(origin=(0, 0, 0), spacing=(1, 1, 1), size=(EDGE, EDGE, EDGE)),
+                )
+            },
         )
         files.append(f"patients/{file_name(patient)}")
         write_prepared(root / files[-1], prepared)
@@ -117,7 +125,7 @@ def write_image_store(root: Path, *, patients: int = 20) -> None:
     manifest = pd.DataFrame({"patient_id": table.index, "file": files, "fingerprint": "x"})
     manifest["sha256"] = hashes
     manifest.to_csv(root / "manifest.csv", index=False)
-    recipe = Preparation(**IMAGE_SETTINGS["data__preparation"])
+    recipe = one_view(spacing_mm=1.0, field_of_view_mm=float(EDGE))
     text = json.dumps({"preparation": recipe.as_dict(), "fingerprint": recipe.fingerprint()})
     (root / "preparation.json").write_text(text)
     (root / "quarantine.csv").write_text("patient_id,step,reason\n")
@@ -169,9 +177,7 @@ def tiny_batch(patients: int = 12, *, seed: int = 0) -> PatientBatch:
         center=table["center"].tolist(),
         split=table["split"].tolist(),
         index=torch.arange(patients),
-        images=None,
-        regions=None,
-        phase_present=None,
+        views={},
         covariates=covariates,
         targets=targets,
     )
@@ -181,9 +187,9 @@ def with_images(batch: PatientBatch, *, seed: int = 0) -> PatientBatch:
     """Return the batch with noise volumes and random regions, every phase present."""
     generator = torch.Generator().manual_seed(seed)
     shape = (len(batch), PHASES, EDGE, EDGE, EDGE)
-    batch.images = torch.rand(shape, generator=generator)
-    batch.regions = torch.randint(0, 8, shape, generator=generator, dtype=torch.uint8)
-    batch.phase_present = torch.ones(shape[:2], dtype=torch.bool)
+    images = torch.rand(shape, generator=generator)
+    regions = torch.randint(0, 8, shape, generator=generator, dtype=torch.uint8)
+    batch.views = {"tumor": view_batch(images, regions)}
     return batch
 
 
@@ -194,9 +200,7 @@ def rows_of(batch: PatientBatch, rows: list[int]) -> PatientBatch:
         center=[batch.center[row] for row in rows],
         split=[batch.split[row] for row in rows],
         index=batch.index[rows],
-        images=None if batch.images is None else batch.images[rows],
-        regions=None if batch.regions is None else batch.regions[rows],
-        phase_present=None if batch.phase_present is None else batch.phase_present[rows],
+        views={name: view.map(lambda tensor: tensor[rows]) for name, view in batch.views.items()},
         covariates=None if batch.covariates is None else batch.covariates[rows],
         targets={name: values[rows] for name, values in batch.targets.items()},
     )

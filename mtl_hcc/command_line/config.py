@@ -18,7 +18,7 @@ from mtl_hcc.command_line.misspelling import suggestions
 from mtl_hcc.command_line.plain_yaml import plain_yaml
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.nn import Concatenate
+from mtl_hcc.regions import BACKGROUND_LIVER
 from mtl_hcc.training.module import MultiTaskModule
 
 # What `fit` itself hands to the trainer.
@@ -166,13 +166,7 @@ def _check_parts(model: MultiTaskModule, data: CohortDataModule) -> None:
                 expected=f"one head or more for {', '.join(data.endpoints)} only",
                 remedy="Add the endpoint to data.endpoints, or remove the head.",
             )
-    image = model.network.image
-    if image is not None and not data.phases:
-        raise ConfigError(
-            "the model has a backbone, but no images are prepared",
-            where="model.backbone, data.preparation",
-            remedy="Set data.preparation, or remove model.stem, backbone and aggregator.",
-        )
+    _check_views(model, data)
     if (model.network.clinical is None) != (not data.covariates):
         raise ConfigError(
             "only one of model.clinical and data.covariates is set",
@@ -180,14 +174,44 @@ def _check_parts(model: MultiTaskModule, data: CohortDataModule) -> None:
             expected="covariates and the encoder that takes them, or neither",
             remedy="Set the other one too, or remove this one.",
         )
-    if image is not None and isinstance(image.aggregator, Concatenate):
-        made_for = len(image.aggregator.missing)
-        if made_for != len(data.phases):
+
+
+def _check_views(model: MultiTaskModule, data: CohortDataModule) -> None:
+    """Raise :class:`ConfigError` when an encoder asks for what no view shows."""
+    views = {} if data.preparation is None else data.preparation.views
+    for name, encoder in model.network.encoders.items():
+        where = f"model.encoders.{name}"
+        if name not in views:
             raise ConfigError(
-                f"the aggregator is made for {made_for} phases, but {len(data.phases)} are "
-                f"used: {', '.join(data.phases)}",
-                where="model.aggregator, data.preparation.phases, data.phases",
-                remedy=f"Set model.aggregator.init_args.phases to {len(data.phases)}.",
+                f"the model has an encoder of the view '{name}', which is not prepared",
+                where=f"{where}, data.preparation.views",
+                expected=f"one of {', '.join(views)}" if views else "images, in data.preparation",
+                remedy="Name the encoder after its view, or add the view.",
+            )
+        bits = data.preparation.region_bits if data.preparation is not None else {}
+        for part in ("stem.regions", "backbone.pooled_regions"):
+            asked = getattr(getattr(encoder, part.split(".")[0]), part.split(".")[1], ())
+            if absent := [r for r in asked if r not in (*bits, BACKGROUND_LIVER)]:
+                raise ConfigError(
+                    f"unknown region {', '.join(absent)}",
+                    where=f"{where}.{part}",
+                    expected=f"some of {', '.join([BACKGROUND_LIVER, *bits])}",
+                    remedy="Correct it, or derive the region in data.preparation.zones.",
+                )
+        used = [phase for phase in views[name].phases if phase in data.phases]
+        if not used:
+            raise ConfigError(
+                f"the view '{name}' has none of the phases {', '.join(data.phases)}",
+                where=f"data.preparation.views.{name}.phases, data.phases",
+                remedy="Add one of its phases to data.phases, or remove the encoder.",
+            )
+        made_for = getattr(encoder.aggregator, "phases", len(used))
+        if made_for != len(used):
+            raise ConfigError(
+                f"the aggregator is made for {made_for} phases, but {len(used)} are "
+                f"used: {', '.join(used)}",
+                where=f"{where}.aggregator, data.preparation.views.{name}.phases, data.phases",
+                remedy=f"Set {where}.aggregator.init_args.phases to {len(used)}.",
             )
 
 

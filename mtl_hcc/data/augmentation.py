@@ -1,6 +1,6 @@
 """What happens to a training batch on the device: rotation, time jitter, phase dropout."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.data.draws import Purpose, TrainingBatch, batch_generators
@@ -48,19 +48,23 @@ class Augmentation:
             batch: The batch, on the training device.
         """
         result = batch.plain()
+        result.views = {name: replace(view) for name, view in result.views.items()}
         if self.time_jitter_days > 0:
             generators = batch_generators(batch, Purpose.TIME_JITTER, seed=self.seed)
             shifts = draw_shifts(generators, days=self.time_jitter_days)
             result.targets = shift_times(result.targets, shifts)
-        images, regions, present = result.images, result.regions, result.phase_present
-        if images is None or regions is None or present is None:
-            return result
         if self.rotate:
             generators = batch_generators(batch, Purpose.ROTATION, seed=self.seed)
-            images, regions = rotate(images, regions, draw_rotations(generators))
+            matrices = draw_rotations(generators)  # one for all views: they stay aligned
+            for view in result.views.values():
+                view.images, view.regions = rotate(view.images, view.regions, matrices)
         if self.phase_dropout > 0:
-            generators = batch_generators(batch, Purpose.PHASE_DROPOUT, seed=self.seed)
-            dropped = draw_dropped_phases(generators, present, probability=self.phase_dropout)
-            images, regions, present = drop_phases(images, regions, present, dropped)
-        result.images, result.regions, result.phase_present = images, regions, present
+            for view in result.views.values():
+                generators = batch_generators(batch, Purpose.PHASE_DROPOUT, seed=self.seed)
+                dropped = draw_dropped_phases(
+                    generators, view.phase_present, probability=self.phase_dropout
+                )
+                view.images, view.regions, view.phase_present = drop_phases(
+                    view.images, view.regions, view.phase_present, dropped
+                )
         return result

@@ -1,6 +1,7 @@
 """CohortDataModule: from a cohort, or the phantom, to batches; one fold of one split."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -241,7 +242,7 @@ class CohortDataModule(LightningDataModule):
             dataset,
             batch_size=-(-self.batch_size // world_size),
             num_workers=self.workers,
-            collate_fn=collate,
+            collate_fn=self.collate,
             pin_memory=torch.cuda.is_available(),
         )
 
@@ -252,9 +253,15 @@ class CohortDataModule(LightningDataModule):
             batch: The batch, on its device.
             dataloader_idx: Not used.
         """
-        if batch.images is not None:
-            batch.images = batch.images.float()
+        for view in batch.views.values():
+            view.images = view.images.float()
         return self.augmentation(batch) if isinstance(batch, TrainingBatch) else batch
+
+    @property
+    def collate(self) -> Callable[[Sequence[PatientSample]], PatientBatch]:
+        """Return what puts samples of this cohort together."""
+        bits = {} if self.preparation is None else self.preparation.region_bits
+        return partial(collate, region_bits=bits)
 
     def begin_run(self, run: Path, *, goes_on: bool) -> None:
         """Write the splits of all folds into a run's folder, or check them against those there.
@@ -326,7 +333,7 @@ class CohortDataModule(LightningDataModule):
             batch_sampler=sampler,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
-            collate_fn=collate,
+            collate_fn=self.collate,
             pin_memory=torch.cuda.is_available(),
         )
 

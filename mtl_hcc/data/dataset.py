@@ -9,35 +9,43 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
-from mtl_hcc.batch import PatientBatch
+from mtl_hcc.batch import PatientBatch, ViewBatch
 from mtl_hcc.data.array_cache import ArrayCache
 from mtl_hcc.data.draws import Draw, TrainingBatch
 from mtl_hcc.errors import StoreError
-
-
-class PreparedImages(Protocol):
-    """What is read of one prepared patient (``imaging.store.PreparedPatient``)."""
-
-    @property
-    def images(self) -> npt.NDArray[np.float16]:
-        """(phase, depth, height, width) in [0, 1]."""
-
-    @property
-    def regions(self) -> npt.NDArray[np.uint8]:
-        """(phase, depth, height, width) bits of ``patient.Region``."""
-
-    @property
-    def phase_present(self) -> npt.NDArray[np.bool_]:
-        """(phase,)."""
+from mtl_hcc.imaging.prepared_patient import PreparedPatient, PreparedView
 
 
 class ImageStore(Protocol):
-    """What is asked of a store (``imaging.store.PreparedStore``)."""
+    """What is asked of a store (``store.prepared_store.PreparedStore``)."""
 
-    def load(self, patient_id: str, /) -> PreparedImages:
+    def load(self, patient_id: str, /) -> PreparedPatient:
         """Return one patient's arrays, memory-mapped."""
+
+
+@dataclass(frozen=True)
+class ViewSample:
+    """One patient in one view, before batching.
+
+    Attributes:
+        images: (phase, depth, height, width) float16.
+        regions: Same shape, uint8.
+        phase_present: (phase,) bool.
+        spacing_mm: (x, y, z) distance of the voxels.
+    """
+
+    images: Tensor
+    regions: Tensor
+    phase_present: Tensor
+    spacing_mm: tuple[float, float, float]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take."""
+        return self.images.nbytes + self.regions.nbytes + self.phase_present.nbytes
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,7 @@ class PatientSample:
         center: Center of the patient.
         split: Split of the patient.
         index: Row in the store's table.
-        images: (phase, depth, height, width) float16, or None without images.
-        regions: Same shape, uint8, or None.
-        phase_present: (phase,) bool, or None.
+        views: Name of a view to its arrays; empty without images.
         covariates: (covariate,) float32, or None.
         targets: (target,) float32, NaN where missing; times in days.
         target_names: Names of ``targets``.
@@ -62,9 +68,7 @@ class PatientSample:
     center: str
     split: str
     index: int
-    images: Tensor | None
-    regions: Tensor | None
-    phase_present: Tensor | None
+    views: dict[str, ViewSample]
     covariates: Tensor | None
     targets: Tensor
     target_names: tuple[str, ...]
@@ -115,75 +119,100 @@ class PatientDataset(Dataset[PatientSample]):
     def __getitem__(self, key: int | Draw) -> PatientSample:
         """Return the patient at a position, or at the position of a training draw."""
         position, visit = (key[0], key[1:]) if isinstance(key, tuple) else (key, None)
-        images, regions, present = self._arrays(position)
         return PatientSample(
             patient_id=self.patient_ids[position],
             center=self.centers[position],
             split=self.split_names[position],
             index=int(self.rows[position]),
-            images=images,
-            regions=regions,
-            phase_present=present,
+            views=self._views(position),
             covariates=None if self.covariates is None else self.covariates[position],
             targets=self.targets[position],
             target_names=self.target_names,
             visit=visit,
         )
 
-    def _arrays(self, position: int) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Return images, regions and present phases, from the cache or the store."""
+    def _views(self, position: int) -> dict[str, ViewSample]:
+        """Return the arrays of all views, from the cache or the store."""
         if self.store is None:
-            return None, None, None
+            return {}
         patient_id = self.patient_ids[position]
         known = None if self._cache is None else self._cache.get(patient_id)
         if known is not None:
             return known
-        prepared = self.store.load(patient_id)
-        # A copy: torch refuses read-only memory, and the file may be replaced while we train.
-        arrays = (
-            torch.from_numpy(np.array(prepared.images, dtype=np.float16)),
-            torch.from_numpy(np.array(prepared.regions, dtype=np.uint8)),
-            torch.from_numpy(np.array(prepared.phase_present, dtype=np.bool_)),
-        )
-        bad = int((~arrays[0].isfinite()).sum())
-        if bad:
-            raise StoreError(
-                f"{bad} voxel{'s are' if bad > 1 else ' is'} not finite",
-                where=f"prepared images of patient {patient_id}",
-                expected="values from 0 to 1",
-                remedy="The file was changed or damaged: delete it and run prepare again.",
-            )
+        views = {
+            name: _sample(patient_id, view)
+            for name, view in self.store.load(patient_id).views.items()
+        }
         if self._cache is not None:
-            self._cache.keep(patient_id, arrays)
-        return arrays
+            self._cache.keep(patient_id, views)
+        return views
 
 
-def _stack(tensors: Sequence[Tensor | None]) -> Tensor | None:
-    """Stack along a new patient axis; None when the patients have none."""
-    present = [tensor for tensor in tensors if tensor is not None]
-    return torch.stack(present) if present else None
+def _sample(patient_id: str, view: PreparedView) -> ViewSample:
+    """Return a patient's arrays of one view as tensors of their own."""
+    # A copy: torch refuses read-only memory, and the file may be replaced while we train.
+    images = torch.from_numpy(np.array(view.images, dtype=np.float16))
+    bad = int((~images.isfinite()).sum())
+    if bad:
+        raise StoreError(
+            f"{bad} voxel{'s are' if bad > 1 else ' is'} not finite",
+            where=f"prepared images of patient {patient_id}",
+            expected="values from 0 to 1",
+            remedy="The file was changed or damaged: delete it and run prepare again.",
+        )
+    return ViewSample(
+        images=images,
+        regions=torch.from_numpy(np.array(view.regions, dtype=np.uint8)),
+        phase_present=torch.from_numpy(np.array(view.phase_present, dtype=np.bool_)),
+        spacing_mm=view.geometry.spacing,
+    )
 
 
-def collate(samples: Sequence[PatientSample]) -> PatientBatch:
+def collate(samples: Sequence[PatientSample], *, region_bits: dict[str, int]) -> PatientBatch:
     """Put patients together: a :class:`TrainingBatch` when they are training visits.
 
     Args:
         samples: Patients of one dataset. Images stay float16, half the memory to move; they
             become float32 on the device (``CohortDataModule.on_after_batch_transfer``).
+        region_bits: Region to its bit in the region maps.
     """
     targets = torch.stack([sample.targets for sample in samples])
+    covariates = [sample.covariates for sample in samples if sample.covariates is not None]
     parts: dict[str, Any] = {
         "patient_id": [sample.patient_id for sample in samples],
         "center": [sample.center for sample in samples],
         "split": [sample.split for sample in samples],
         "index": torch.tensor([sample.index for sample in samples]),
-        "images": _stack([sample.images for sample in samples]),
-        "regions": _stack([sample.regions for sample in samples]),
-        "phase_present": _stack([sample.phase_present for sample in samples]),
-        "covariates": _stack([sample.covariates for sample in samples]),
+        "views": {
+            name: _stacked([sample.views[name] for sample in samples], region_bits)
+            for name in samples[0].views
+        },
+        "covariates": torch.stack(covariates) if covariates else None,
         "targets": dict(zip(samples[0].target_names, targets.unbind(1), strict=True)),
     }
     visits = [sample.visit for sample in samples if sample.visit is not None]
     if visits:
         return TrainingBatch(**parts, draw=torch.tensor(visits))
     return PatientBatch(**parts)
+
+
+def _stacked(samples: Sequence[ViewSample], region_bits: dict[str, int]) -> ViewBatch:
+    """Return the patients side by side; shorter stacks of slices are padded at their end."""
+    depths = [sample.images.shape[1] for sample in samples]
+    longest = max(depths)
+
+    def padded(arrays: list[Tensor]) -> Tensor:
+        if min(depths) == longest:
+            return torch.stack(arrays)
+        return torch.stack(
+            [pad(array, (0, 0, 0, 0, 0, longest - array.shape[1])) for array in arrays]
+        )
+
+    return ViewBatch(
+        images=padded([sample.images for sample in samples]),
+        regions=padded([sample.regions for sample in samples]),
+        region_bits=region_bits,
+        phase_present=torch.stack([sample.phase_present for sample in samples]),
+        slice_present=torch.arange(longest) < torch.tensor(depths)[:, None],
+        spacing_mm=torch.tensor([sample.spacing_mm for sample in samples]),
+    )

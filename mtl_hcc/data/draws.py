@@ -1,11 +1,11 @@
 """Random draws of one patient: the same whatever the batch, the rank, or a resume in between."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mtl_hcc.batch import PatientBatch
@@ -50,14 +50,9 @@ class TrainingBatch(PatientBatch):
         parts.pop("draw")
         return PatientBatch(**parts)
 
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "TrainingBatch":
-        """Return the same batch with its tensors, except the draws, on ``device``."""
-        moved = self.plain().to(device, non_blocking=non_blocking)
-        return TrainingBatch(**vars(moved), draw=self.draw)
-
-    def pin_memory(self) -> "TrainingBatch":
-        """Return the batch in page-locked memory."""
-        return TrainingBatch(**vars(self.plain().pin_memory()), draw=self.draw)
+    def map(self, change: Callable[[Tensor], Tensor]) -> "TrainingBatch":
+        """Return the same batch with every tensor but the draws changed."""
+        return TrainingBatch(**vars(self.plain().map(change)), draw=self.draw)
 
 
 def patient_generator(

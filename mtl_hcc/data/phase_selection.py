@@ -1,22 +1,11 @@
 """Phase selection: a network that sees some of the prepared phases, in the store that has all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from dataclasses import replace
 
 from mtl_hcc.data.dataset import ImageStore
 from mtl_hcc.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class PhaseSubset:
-    """One patient's arrays of the chosen phases (a ``data.dataset.PreparedImages``)."""
-
-    images: npt.NDArray[np.float16]
-    regions: npt.NDArray[np.uint8]
-    phase_present: npt.NDArray[np.bool_]
+from mtl_hcc.imaging.prepared_patient import PreparedPatient, PreparedView
 
 
 class SelectedPhases:
@@ -24,17 +13,25 @@ class SelectedPhases:
 
     Args:
         store: The prepared store.
-        axis: Places of the chosen phases along the first axis of the store's arrays.
+        phases: To be given.
     """
 
-    def __init__(self, store: ImageStore, axis: Sequence[int]) -> None:
-        self.store, self.axis = store, list(axis)
+    def __init__(self, store: ImageStore, phases: Sequence[str]) -> None:
+        self.store, self.phases = store, list(phases)
 
-    def load(self, patient_id: str, /) -> PhaseSubset:
+    def load(self, patient_id: str, /) -> PreparedPatient:
         """Return one patient's arrays of the chosen phases."""
         found = self.store.load(patient_id)
-        return PhaseSubset(
-            found.images[self.axis], found.regions[self.axis], found.phase_present[self.axis]
+        return replace(found, views={name: self._of(view) for name, view in found.views.items()})
+
+    def _of(self, view: PreparedView) -> PreparedView:
+        axis = [number for number, phase in enumerate(view.phases) if phase in self.phases]
+        return replace(
+            view,
+            phases=tuple(view.phases[number] for number in axis),
+            images=view.images[axis],
+            regions=view.regions[axis],
+            phase_present=view.phase_present[axis],
         )
 
 
@@ -46,9 +43,7 @@ def select_phases(store: ImageStore, phases: Sequence[str], prepared: Sequence[s
         phases: To be given, in the order of the store.
         prepared: Phases of the store.
     """
-    if len(phases) == len(prepared):
-        return store
-    return SelectedPhases(store, [list(prepared).index(phase) for phase in phases])
+    return store if len(phases) == len(prepared) else SelectedPhases(store, phases)
 
 
 def chosen_phases(wanted: Sequence[str] | None, prepared: Sequence[str]) -> tuple[str, ...]:
@@ -69,7 +64,7 @@ def chosen_phases(wanted: Sequence[str] | None, prepared: Sequence[str]) -> tupl
                 f"phase {phase!r}",
                 where="data.phases",
                 expected=f"some of the prepared ones: {', '.join(prepared) or 'none, no images'}",
-                remedy="Add it to data.preparation.phases, or take it out of data.phases.",
+                remedy="Add it to a view of data.preparation.views, or take it out of data.phases.",
             )
     if not wanted:
         raise ConfigError(

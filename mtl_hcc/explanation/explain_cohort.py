@@ -75,7 +75,7 @@ def write_tables(
     """
     module, seed = plan.module.to("cpu"), plan.settings.seed
     regions = region_table(records)
-    occlusion = occlusion_table(module, records, plan.phases)
+    occlusion = occlusion_table(module, plan.view, records, plan.phases)
     tables = {
         "regions": regions,
         "regions_pooled": pooled_regions(
@@ -87,7 +87,7 @@ def write_tables(
         ),
         "quarantine": _quarantine(plan, left_out),
     }
-    attention = attention_table(module, records, plan.phases)
+    attention = attention_table(module, plan.view, records, plan.phases)
     if attention is not None:
         tables["attention"] = attention
     if plan.settings.sanity:
@@ -146,26 +146,27 @@ def _explain_one(plan: Plan, place: int, weights: str, left_out: LeftOut) -> Rec
     """Return the record of one patient, explained now or before."""
     patient_id = plan.dataset.patient_ids[place]
     folder = plan.output / "maps" / folder_name(patient_id)
-    batch = collate([plan.dataset[place]])
+    batch = collate([plan.dataset[place]], region_bits=plan.preparation.region_bits)
     fingerprint = _fingerprint(plan, patient_id, batch, weights)
     done = read_record(folder, fingerprint=fingerprint)
     if done is not None and all(path.is_file() for path in expected_files(plan, done)):
         return done
-    if batch.images is not None:
-        batch.images = batch.images.float()
+    for seen in batch.views.values():
+        seen.images = seen.images.float()
     prepared = plan.store.load(patient_id)
+    view = prepared.views[plan.view]
     record, maps = explain_patient(
         plan.trained,
         batch.to(plan.device),
         phases=plan.phases,
-        grid=prepared.geometry,
+        grid=view.geometry,
         settings=plan.settings,
         random=plan.random,
     )
     write_own_maps(plan, record, maps, prepared, left_out)
     if plan.overlays:
         write_overlays(plan, record, maps, prepared)
-    geometry = asdict(prepared.geometry)
+    geometry = asdict(view.geometry)
     write_record(folder, record, maps, geometry=geometry, fingerprint=fingerprint)
     return record
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtl_hcc.batch import PatientBatch
+from mtl_hcc.batch import PatientBatch, ViewBatch
 from mtl_hcc.explanation.activation_map import FloatMap, Method, activation_maps, on_image_grid
 from mtl_hcc.explanation.layers import MapLayer
 from mtl_hcc.explanation.measures import region_rows, sanity_rows
-from mtl_hcc.explanation.occlusion import phase_vectors, stem_regions, without_region
+from mtl_hcc.explanation.occlusion import Passed, passing, stem_regions, without_region
 from mtl_hcc.explanation.record import Record
 from mtl_hcc.explanation.regions import MOVED, Null, Zones
 from mtl_hcc.explanation.score import task_score
@@ -50,11 +50,13 @@ class Explained:
 
     Attributes:
         network: In evaluation mode.
+        view: Whose encoder is explained.
         layer: Of this very network.
         stage: Up to which part its weights are random; empty for the trained network.
     """
 
     network: PatientNetwork
+    view: str
     layer: MapLayer
     stage: str = ""
 
@@ -70,7 +72,7 @@ class Explained:
     ) -> tuple[dict[tuple[str, str], FloatMap], dict[str, Tensor]]:
         """Return the map of every task and present phase on the image's grid, and the outputs."""
         coarse, outputs = activation_maps(self.network, batch, self.layer.module, method=method)
-        present = present_phases(batch, phases)
+        present = present_phases(batch.views[self.view], phases)
         maps = {
             (task, phase): on_image_grid(volumes[row], self.layer, shape)
             for task, volumes in coarse.items()
@@ -85,11 +87,9 @@ class Explained:
         }
 
 
-def present_phases(batch: PatientBatch, phases: tuple[str, ...]) -> list[str]:
+def present_phases(view: ViewBatch, phases: tuple[str, ...]) -> list[str]:
     """Return the names of the phases that the one patient of a batch has."""
-    if batch.phase_present is None:
-        raise ValueError("only patients with images can be explained")
-    return [phases[int(number)] for number in batch.phase_present[0].nonzero()[:, 0]]
+    return [phases[int(number)] for number in view.phase_present[0].nonzero()[:, 0]]
 
 
 def explain_patient(
@@ -115,19 +115,18 @@ def explain_patient(
         The record, and (task, phase) to the map on the prepared grid.
     """
     network = trained.network
-    if network.image is None or batch.regions is None or batch.phase_present is None:
-        raise ValueError("only patients with images can be explained")
-    with phase_vectors(network.image.aggregator) as vectors:
+    seen = batch.views[trained.view]
+    with passing(network, trained.view) as passed:
         maps, outputs = trained.maps(batch, phases, grid.shape, settings.method)
     record = Record(batch.patient_id[0], batch.split[0], batch.center[0])
-    record.present = present_phases(batch, phases)
+    record.present = present_phases(seen, phases)
     record.scores = trained.scores(outputs)
     record.occluded = {
-        region: trained.scores(without_region(network, batch, region))
-        for region in stem_regions(network.image.stem)
+        region: trained.scores(without_region(network, batch, trained.view, region))
+        for region in stem_regions(network.encoder(trained.view).stem)
     }
     _note_predictions(record, trained, batch, outputs)
-    bits = batch.regions[0].cpu().numpy()
+    bits = seen.regions[0].cpu().numpy()
     z, y, x = reversed(grid.spacing)
     zones = {
         phase: Zones.of(bits[phases.index(phase)], spacing=(z, y, x), ring_mm=settings.ring_mm)
@@ -145,14 +144,13 @@ def explain_patient(
     for other in random:
         others, _ = other.maps(batch, phases, grid.shape, settings.method)
         record.sanity += sanity_rows(maps, others, zones, stage=other.stage)
-    record.arrays = _arrays(record, batch, vectors[0], nulls, phases, settings.draws)
+    record.arrays = _arrays(record, passed, nulls, phases, settings.draws)
     return record, maps
 
 
 def _arrays(
     record: Record,
-    batch: PatientBatch,
-    vectors: Tensor,
+    passed: Passed,
     nulls: Mapping[str, Null | None],
     phases: tuple[str, ...],
     draws: int,
@@ -164,11 +162,13 @@ def _arrays(
         if null is not None:
             arrays["null_share"][:, phases.index(phase)] = null.share
             arrays["null_hit"][:, phases.index(phase)] = null.hit
-    arrays["vectors"] = vectors[0].float().cpu().numpy()
-    if batch.phase_present is not None:
-        arrays["phase_present"] = batch.phase_present[0].cpu().numpy()
-    if batch.covariates is not None:
-        arrays["covariates"] = batch.covariates[0].cpu().numpy()
+    bag, parts = passed.bags[0], passed.parts[0]
+    arrays["vectors"] = bag.features[0].float().cpu().numpy()
+    arrays["present"] = bag.present[0].cpu().numpy()
+    arrays["phase"] = bag.phase[0].cpu().numpy()
+    arrays["place_mm"] = bag.place_mm[0].float().cpu().numpy()
+    arrays["parts"] = np.concatenate([part[0].float().cpu().numpy() for part in parts])
+    arrays["part_widths"] = np.array([part.shape[1] for part in parts])
     return arrays
 
 

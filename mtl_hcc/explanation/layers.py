@@ -1,6 +1,6 @@
 """Which feature maps can be shown, where their cells lie in the patient, and which one is taken."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mtl_hcc.batch import RegionMaps
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.imaging.grid import Grid
-from mtl_hcc.nn.network import ImageEncoder
+from mtl_hcc.nn.encoder import ImageEncoder
 
 USEFUL_MM = 10.0
 """By default the deepest map is taken whose cells are at most this wide: a surgical margin."""
@@ -48,7 +49,9 @@ class MapLayer:
         return f"{self.name}: {cells} cells of {mm} mm"
 
 
-def map_layers(encoder: ImageEncoder, shape: Sequence[int]) -> list[MapLayer]:
+def map_layers(
+    encoder: ImageEncoder, shape: Sequence[int], region_bits: Mapping[str, int]
+) -> list[MapLayer]:
     """Return the feature maps of stem and backbone in the order in which they are computed.
 
     Found by running the network once on an empty volume. Where a cell's center lies follows from
@@ -59,6 +62,7 @@ def map_layers(encoder: ImageEncoder, shape: Sequence[int]) -> list[MapLayer]:
     Args:
         encoder: Of the images; in evaluation mode.
         shape: (depth, height, width) of the images.
+        region_bits: Region to its bit.
     """
     places: dict[tuple[int, ...], tuple[Triple, Triple]] = {
         tuple(shape): ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
@@ -86,7 +90,8 @@ def map_layers(encoder: ImageEncoder, shape: Sequence[int]) -> list[MapLayer]:
             hooks.callback(module.register_forward_hook(note(name)).remove)
         parameter = next(encoder.parameters())
         images = torch.zeros(1, 1, *shape, device=parameter.device)
-        regions = torch.zeros(1, 1, *shape, device=parameter.device, dtype=torch.uint8)
+        bits = torch.zeros(1, 1, *shape, device=parameter.device, dtype=torch.uint8)
+        regions = RegionMaps(bits, region_bits)
         with torch.no_grad():
             encoder.backbone(encoder.stem(images, regions), regions)
     return [

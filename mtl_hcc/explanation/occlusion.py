@@ -1,16 +1,16 @@
 """What a patient's scores become without one phase, or without one region."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from mtl_hcc.batch import PatientBatch
-from mtl_hcc.nn import Aggregator, Concatenate, Stem
+from mtl_hcc.nn import Aggregator, Bag, Concatenate, Stem
 from mtl_hcc.nn.network import PatientNetwork
-from mtl_hcc.nn.stems import RegionStem, region_mask
+from mtl_hcc.nn.stems import RegionStem
 
 DEFAULT_REGIONS = ("background_liver", "margin", "tumor")
 
@@ -28,23 +28,25 @@ def region_method(stem: Stem) -> str:
 
 
 @torch.no_grad()
-def without_region(network: PatientNetwork, batch: PatientBatch, region: str) -> dict[str, Tensor]:
+def without_region(
+    network: PatientNetwork, batch: PatientBatch, view: str, region: str
+) -> dict[str, Tensor]:
     """Return the outputs when a region of all phases does not reach the stem.
 
     Args:
         network: With images, in evaluation mode.
         batch: Patients.
+        view: In which the region is taken away.
         region: One of :func:`stem_regions`.
     """
-    if network.image is None or batch.images is None or batch.regions is None:
-        raise ValueError("this network or batch has no images")
-    stem = network.image.stem
+    stem = network.encoder(view).stem
     if isinstance(stem, RegionStem):
         with _channels_off(stem, region):
             outputs: dict[str, Tensor] = network(batch)
         return outputs
-    images = batch.images.masked_fill(region_mask(batch.regions, region), 0)
-    outputs = network(replace(batch, images=images))
+    seen = batch.views[view]
+    images = seen.images.masked_fill(seen.region_maps.mask(region), 0)
+    outputs = network(replace(batch, views={**batch.views, view: replace(seen, images=images)}))
     return outputs
 
 
@@ -66,19 +68,39 @@ def _channels_off(stem: RegionStem, region: str) -> Iterator[None]:
         handle.remove()
 
 
+@dataclass
+class Passed:
+    """What passed through a network on the way to its outputs.
+
+    Attributes:
+        bags: That reached the aggregator of the explained encoder.
+        parts: Vectors of all encoders (and the clinical one) that reached the fusion.
+    """
+
+    bags: list[Bag]
+    parts: list[list[Tensor]]
+
+
 @contextmanager
-def phase_vectors(aggregator: Aggregator) -> Iterator[list[Tensor]]:
-    """Keep the (patient, phase, feature) vectors that reach the aggregator meanwhile."""
-    kept: list[Tensor] = []
+def passing(network: PatientNetwork, view: str) -> Iterator[Passed]:
+    """Keep the bags and the vectors that pass meanwhile."""
+    kept = Passed([], [])
 
-    def keep(module: nn.Module, inputs: tuple[Tensor, Tensor]) -> None:
-        kept.append(inputs[0].detach())
+    def keep_bag(module: nn.Module, inputs: tuple[Bag]) -> None:
+        kept.bags.append(inputs[0].with_features(inputs[0].features.detach()))
 
-    handle = aggregator.register_forward_pre_hook(keep)
+    def keep_parts(module: nn.Module, inputs: tuple[list[Tensor]]) -> None:
+        kept.parts.append([part.detach() for part in inputs[0]])
+
+    handles = [
+        network.encoder(view).aggregator.register_forward_pre_hook(keep_bag),
+        network.fusion.register_forward_pre_hook(keep_parts),
+    ]
     try:
         yield kept
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def phase_method(aggregator: Aggregator) -> str:
@@ -89,32 +111,26 @@ def phase_method(aggregator: Aggregator) -> str:
 
 
 @torch.no_grad()
-def from_vectors(
-    network: PatientNetwork, vectors: Tensor, present: Tensor, covariates: Tensor | None
+def from_bag(
+    network: PatientNetwork, view: str, bag: Bag, parts: Sequence[Tensor]
 ) -> dict[str, Tensor]:
-    """Return the outputs from the phases' vectors on: aggregator, fusion and heads.
+    """Return the outputs from the instances' vectors on: aggregator, fusion and heads.
 
     Args:
-        network: With images, in evaluation mode.
-        vectors: (patient, phase, feature).
-        present: (patient, phase) bool.
-        covariates: (patient, covariate), if the network takes any.
+        network: In evaluation mode.
+        view: Whose instances are given.
+        bag: The instances.
+        parts: What reached the fusion; the part of ``view`` is computed anew.
     """
-    if network.image is None:
-        raise ValueError("this network has no images")
-    parts = [network.image.aggregator(vectors, present)]
-    if network.clinical is not None and covariates is not None:
-        parts.append(network.clinical(covariates))
-    embedding = network.fusion(parts)
+    place = list(network.encoders).index(view)
+    changed = list(parts)
+    changed[place] = network.encoder(view).aggregator(bag)
+    embedding = network.fusion(changed)
     return {name: head(embedding) for name, head in network.heads.items()}
 
 
 def without_phase(
-    network: PatientNetwork,
-    vectors: Tensor,
-    present: Tensor,
-    covariates: Tensor | None,
-    phase: int,
+    network: PatientNetwork, view: str, bag: Bag, parts: Sequence[Tensor], phase: int
 ) -> dict[str, Tensor]:
     """Return the outputs when one phase is taken away.
 
@@ -123,23 +139,20 @@ def without_phase(
     over the patients (whom the phase then no longer tells apart; labels are not looked at).
 
     Args:
-        network: As in :func:`from_vectors`, and so the others.
-        vectors: Of all patients that are explained.
-        present: Likewise.
-        covariates: Likewise.
+        network: As in :func:`from_bag`.
+        view: In which the phase is taken away.
+        bag: Of all patients that are explained.
+        parts: Likewise.
         phase: Number of the phase.
     """
-    if network.image is None:
-        raise ValueError("this network has no images")
-    if _knows_missing(network.image.aggregator):
-        present = present.clone()
-        present[:, phase] = False
-    else:
-        vectors = vectors.clone()
-        here = present[:, phase]
-        if here.any():
-            vectors[here, phase] = vectors[here, phase].mean(dim=0)
-    return from_vectors(network, vectors, present, covariates)
+    of_phase = bag.phase == phase
+    if _knows_missing(network.encoder(view).aggregator):
+        return from_bag(network, view, replace(bag, present=bag.present & ~of_phase), parts)
+    features = bag.features.clone()
+    here = of_phase & bag.present
+    if here.any():
+        features[here] = features[here].mean(dim=0)
+    return from_bag(network, view, bag.with_features(features), parts)
 
 
 def _knows_missing(aggregator: Aggregator) -> bool:

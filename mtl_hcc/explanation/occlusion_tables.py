@@ -14,31 +14,33 @@ from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts, two_
 from mtl_hcc.metrics.classification.class_statistics import WHY_NOT, auc_statistic
 from mtl_hcc.metrics.statistic import Statistic, point_value
 from mtl_hcc.metrics.survival.concordance import concordance_statistic, why_not_concordance
+from mtl_hcc.nn import Bag
 from mtl_hcc.training.module import MultiTaskModule
 
 
 def occlusion_table(
-    module: MultiTaskModule, records: Sequence[Record], phases: Sequence[str]
+    module: MultiTaskModule, view: str, records: Sequence[Record], phases: Sequence[str]
 ) -> pd.DataFrame:
     """Return ``occlusion.csv``: score with and without each phase and region.
 
     Args:
         module: Trained, on the processor.
+        view: Whose encoder is explained.
         records: Of all patients.
         phases: Names along the phase axis.
     """
-    image = module.network.image
-    if image is None or not records:
+    if not records:
         return pd.DataFrame()
-    vectors, present, covariates = _stacked(records)
+    encoder = module.network.encoder(view)
+    bag, parts = _stacked(records)
     rows = []
-    how = region_method(image.stem)
+    how = region_method(encoder.stem)
     for record in records:
         for region, scores in record.occluded.items():
             rows += _changes(record, "region", region, scores, how)
-    how = phase_method(image.aggregator)
+    how = phase_method(encoder.aggregator)
     for number, phase in enumerate(phases):
-        outputs = without_phase(module.network, vectors, present, covariates, number)
+        outputs = without_phase(module.network, view, bag, parts, number)
         scores_of = {name: task_score(head, outputs[name]) for name, head in module.heads.items()}
         for place, record in enumerate(records):
             if phase in record.present:
@@ -130,31 +132,38 @@ def _drop(
 
 
 def attention_table(
-    module: MultiTaskModule, records: Sequence[Record], phases: Sequence[str]
+    module: MultiTaskModule, view: str, records: Sequence[Record], phases: Sequence[str]
 ) -> pd.DataFrame | None:
     """Return ``attention.csv``, the weight of each phase; ``None`` if the aggregator has none."""
-    image = module.network.image
-    attention = getattr(image.aggregator, "attention", None) if image is not None else None
+    attention = getattr(module.network.encoder(view).aggregator, "attention", None)
     if attention is None or not records:
         return None
-    vectors, present, _ = _stacked(records)
+    bag, _ = _stacked(records)
     with torch.no_grad():
-        weights = attention(vectors, present)
+        weights = attention(bag)
     rows = [
-        who(record) | {"phase": phase, "attention": float(weights[place, phases.index(phase)])}
+        who(record)
+        | {
+            "phase": phases[int(bag.phase[place, number])],
+            "place_mm": float(bag.place_mm[place, number]),
+            "attention": float(weights[place, number]),
+        }
         for place, record in enumerate(records)
-        for phase in record.present
+        for number in bag.present[place].nonzero()[:, 0].tolist()
     ]
     return pd.DataFrame(rows)
 
 
-def _stacked(records: Sequence[Record]) -> tuple[Tensor, Tensor, Tensor | None]:
-    parts = {
-        name: torch.from_numpy(np.stack([record.arrays[name] for record in records]))
-        for name in ("vectors", "phase_present", "covariates")
-        if name in records[0].arrays
-    }
-    return parts["vectors"], parts["phase_present"], parts.get("covariates")
+def _stacked(records: Sequence[Record]) -> tuple[Bag, list[Tensor]]:
+    """Return the instances of all patients, shorter bags padded, and what reached the fusion."""
+
+    def padded(name: str) -> Tensor:
+        arrays = [torch.from_numpy(record.arrays[name]) for record in records]
+        return torch.nn.utils.rnn.pad_sequence(arrays, batch_first=True)
+
+    bag = Bag(padded("vectors"), padded("present"), padded("phase"), padded("place_mm"))
+    widths = [int(width) for width in records[0].arrays["part_widths"]]
+    return bag, list(padded("parts").split(widths, dim=1))
 
 
 def _changes(

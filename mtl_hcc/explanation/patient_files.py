@@ -16,7 +16,7 @@ from mtl_hcc.explanation.record import Record, folder_name
 from mtl_hcc.figures.overlay import overlay
 from mtl_hcc.imaging.prepared_patient import PreparedPatient
 from mtl_hcc.metrics.predictions import HORIZON_PATTERN
-from mtl_hcc.patient import Region
+from mtl_hcc.regions import Region
 
 _METHODS = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM"}
 
@@ -62,7 +62,7 @@ def write_own_maps(
         try:
             image = own_map(
                 values,
-                prepared.geometry,
+                prepared.views[plan.view].geometry,
                 patient,
                 phase,
                 preparation=plan.preparation,
@@ -88,14 +88,15 @@ def write_overlays(
         for task, columns in record.predictions.items()
         if "risk" in columns
     }
-    spacing = prepared.geometry.spacing
+    view = prepared.views[plan.view]
+    spacing = view.geometry.spacing
     for task, columns in record.predictions.items():
         if not shown:
             continue
         figure = overlay(
-            np.asarray(prepared.images[shown]),
+            np.asarray(view.images[shown]),
             np.stack([maps[task, phase] for phase in record.present]),
-            (np.asarray(prepared.regions[shown]) & Region.TUMOR) > 0,
+            (np.asarray(view.regions[shown]) & Region.TUMOR) > 0,
             phases=record.present,
             spacing_mm=(spacing[2], spacing[1], spacing[0]),
             title=f"Patient {record.patient_id}: what raises the predicted {task.upper()} risk",

@@ -68,7 +68,12 @@ class Plan:
     @property
     def phases(self) -> tuple[str, ...]:
         """Names along the image axis."""
-        return tuple(self.preparation.phases)
+        return tuple(self.preparation.views[self.view].phases)
+
+    @property
+    def view(self) -> str:
+        """Whose encoder is explained."""
+        return self.trained.view
 
 
 def make_plan(settings: Namespace, module: MultiTaskModule, values: dict[str, Any]) -> Plan:
@@ -88,23 +93,22 @@ def make_plan(settings: Namespace, module: MultiTaskModule, values: dict[str, An
     prepare_data(datamodule, own_reader=settings.source is not None)
     datamodule.setup("predict")
     store = PreparedStore(datamodule.store_root)
-    if module.network.image is None or datamodule.preparation is None or not len(store):
+    if datamodule.preparation is None or not len(store):
         raise ConfigError("there is nobody with images", where=str(datamodule.store_root))
     dataset = _dataset(datamodule, store, settings)
     recipe = datamodule.preparation
-    grid = Grid.around(
-        (0.0, 0.0, 0.0),
-        field_of_view_mm=recipe.field_of_view_mm,
-        spacing_mm=recipe.spacing_mm,
-    )
-    layers = map_layers(module.network.image, grid.shape)
+    view = next(iter(module.network.encoders))
+    grid = store.load(dataset.patient_ids[0]).views[view].geometry
+    layers = map_layers(module.network.encoder(view), grid.shape, recipe.region_bits)
     layer = choose_layer(layers, grid, settings.layer)
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     module.requires_grad_(False).eval().to(device)
     return Plan(
         module=module,
-        trained=Explained(network=module.network, layer=layer),
-        random=_random(module, layer, grid, settings.seed) if settings.sanity else (),
+        trained=Explained(network=module.network, view=view, layer=layer),
+        random=_random(module, view, layer, grid, recipe.region_bits, settings.seed)
+        if settings.sanity
+        else (),
         layers=layers,
         grid=grid,
         settings=ExplainSettings(
@@ -126,8 +130,8 @@ def make_plan(settings: Namespace, module: MultiTaskModule, values: dict[str, An
 
 def pools_by_region(module: MultiTaskModule) -> bool:
     """Return whether features are pooled by region, which Grad-CAM cannot tell apart."""
-    image = module.network.image
-    return image is not None and bool(getattr(image.backbone, "pooled_regions", ()))
+    encoders = map(module.network.encoder, module.network.encoders)
+    return any(getattr(encoder.backbone, "pooled_regions", ()) for encoder in encoders)
 
 
 def default_output(checkpoint: Path) -> Path:
@@ -139,25 +143,28 @@ def default_output(checkpoint: Path) -> Path:
 
 
 def _random(
-    module: MultiTaskModule, layer: MapLayer, grid: Grid, seed: int
+    module: MultiTaskModule,
+    view: str,
+    layer: MapLayer,
+    grid: Grid,
+    region_bits: Mapping[str, int],
+    seed: int,
 ) -> tuple[Explained, ...]:
     """Return copies with more and more random weights, each with the same layer of its own."""
     copies = []
-    for stage, network in randomized(module.network, seed=seed):
-        if network.image is not None:
-            (same,) = (
-                one for one in map_layers(network.image, grid.shape) if one.name == layer.name
-            )
-            copies.append(Explained(network=network, layer=same, stage=stage))
+    for stage, network in randomized(module.network, view, seed=seed):
+        found = map_layers(network.encoder(view), grid.shape, region_bits)
+        (same,) = (one for one in found if one.name == layer.name)
+        copies.append(Explained(network=network, view=view, layer=same, stage=stage))
     return tuple(copies)
 
 
 def _check(settings: Namespace, module: MultiTaskModule) -> None:
-    if module.network.image is None:
+    if not module.network.encoders:
         raise ConfigError(
             "the model takes no images: it has nothing that could be mapped or occluded",
             where=settings.checkpoint,
-            expected="a model with stem, backbone and aggregator; occlusion of clinical "
+            expected="a model with encoders of images; occlusion of clinical "
             "covariates is not offered",
             remedy="For a clinical model read the hazard and odds ratios of the report.",
         )

@@ -15,11 +15,14 @@ STAGES = ("heads", "fusion", "backbone", "stem")
 """From the output to the input; each adds to those before it, the last one is the whole network."""
 
 
-def randomized(network: PatientNetwork, *, seed: int) -> Iterator[tuple[str, PatientNetwork]]:
+def randomized(
+    network: PatientNetwork, view: str, *, seed: int
+) -> Iterator[tuple[str, PatientNetwork]]:
     """Yield copies of a network with more and more random weights ("cascading randomization").
 
     Args:
         network: Trained.
+        view: Whose encoder is explained.
         seed: Seed of the weights.
 
     Yields:
@@ -31,7 +34,7 @@ def randomized(network: PatientNetwork, *, seed: int) -> Iterator[tuple[str, Pat
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for stage in STAGES:
-            for part in _parts(copy, stage):
+            for part in _parts(copy, view, stage):
                 _reset(part)
             yield stage, deepcopy(copy).requires_grad_(False).eval().to(device)
 
@@ -48,15 +51,13 @@ def rank_correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> fl
     return float(spearmanr(one, other).statistic)
 
 
-def _parts(network: PatientNetwork, stage: str) -> list[nn.Module]:
-    image = network.image
-    if image is None:
-        raise ValueError("this network has no images")
+def _parts(network: PatientNetwork, view: str, stage: str) -> list[nn.Module]:
+    encoder = network.encoder(view)
     parts: dict[str, list[nn.Module | None]] = {
         "heads": [network.heads],
-        "fusion": [network.fusion, network.clinical, image.aggregator],
-        "backbone": [image.backbone],
-        "stem": [image.stem],
+        "fusion": [network.fusion, network.clinical, encoder.aggregator],
+        "backbone": [encoder.backbone],
+        "stem": [encoder.stem],
     }
     return [part for part in parts[stage] if part is not None]
 

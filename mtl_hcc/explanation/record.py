@@ -37,8 +37,9 @@ class Record:
         regions: Rows of ``regions.csv``.
         sanity: Rows of ``sanity.csv``.
         present: Phases that the patient has.
-        arrays: ``vectors`` (phase, feature), ``phase_present`` (phase,), ``covariates``
-            (covariate,) if any, ``null_share`` and ``null_hit`` (task, phase, part, draw).
+        arrays: ``vectors`` (instance, feature), ``present``, ``phase`` and ``place_mm``
+            (instance,), ``parts`` that reached the fusion and
+            ``part_widths``, ``null_share`` and ``null_hit`` (task, phase, part, draw).
     """
 
     patient_id: str

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from scipy.signal import correlate
 
-from mtl_hcc.patient import Region
+from mtl_hcc.regions import Region
 
 Mask = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]

@@ -58,12 +58,18 @@ class Grid:
 
     @classmethod
     def around(
-        cls, center: tuple[float, float, float], *, field_of_view_mm: float, spacing_mm: float
+        cls,
+        center: tuple[float, float, float],
+        *,
+        field_mm: tuple[float, float, float],
+        spacing_mm: tuple[float, float, float],
     ) -> "Grid":
-        """Return the cube of ``field_of_view_mm`` around ``center``, as whole voxels."""
-        count = max(1, round(field_of_view_mm / spacing_mm))
-        origin = tuple(c - spacing_mm * (count - 1) / 2 for c in center)
-        return cls(origin=_three(origin), spacing=(spacing_mm,) * 3, size=(count,) * 3)
+        """Return the box of ``field_mm`` around ``center``, as whole voxels; all (x, y, z)."""
+        counts = tuple(max(1, round(f / s)) for f, s in zip(field_mm, spacing_mm, strict=True))
+        origin = tuple(
+            c - s * (n - 1) / 2 for c, s, n in zip(center, spacing_mm, counts, strict=True)
+        )
+        return cls(origin=_three(origin), spacing=spacing_mm, size=_three(counts))
 
 
 def _three(values: tuple[_T, ...]) -> tuple[_T, _T, _T]:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mtl_hcc.imaging.finding import Finding
 from mtl_hcc.imaging.overview import OVERVIEW_MM, Overview, distance_mm
-from mtl_hcc.patient import Label
+from mtl_hcc.regions import Label
 
 LIVER_ML = (600.0, 4000.0)
 """Adult livers; smaller ones were operated on, cut off by the scan, or drawn in part."""

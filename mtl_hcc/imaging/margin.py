@@ -1,4 +1,4 @@
-"""The margin zone: everything within some millimeters of the tumor surface, on both sides."""
+"""Zones: everything within some millimeters of the tumor surface, inside, outside or both."""
 
 import math
 from itertools import product
@@ -11,9 +11,37 @@ from scipy.spatial import cKDTree
 
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.resample import smooth_mask
+from mtl_hcc.imaging.view import Zone
 
 _FINEST = 5
 """A voxel is split into at most this many along each axis."""
+
+
+def zone_around(
+    tumor_drawn: NDArray[np.bool_],
+    on: sitk.Image,
+    grid: Grid,
+    zone: Zone,
+    *,
+    tumor: NDArray[np.bool_],
+    liver: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Return the voxels of ``grid`` that belong to a zone.
+
+    Args:
+        tumor_drawn: (z, y, x) bool on the grid where the tumor was drawn.
+        on: The image that gives its geometry.
+        grid: Where the zone is wanted.
+        zone: Its reach inward and outward.
+        tumor: (depth, height, width) bool, the tumor on ``grid``.
+        liver: Likewise, the whole organ.
+    """
+    if zone.inward_mm == zone.outward_mm:
+        found = margin_zone(tumor_drawn, on, grid, margin_mm=zone.inward_mm)
+    else:
+        inside = margin_zone(tumor_drawn, on, grid, margin_mm=zone.inward_mm) & tumor
+        found = inside | margin_zone(tumor_drawn, on, grid, margin_mm=zone.outward_mm) & ~tumor
+    return found & liver if zone.cut_at_liver else found
 
 
 def margin_zone(

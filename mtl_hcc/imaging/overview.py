@@ -12,7 +12,7 @@ from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.read_image import foreground_points
 from mtl_hcc.imaging.resample import sample_image
 from mtl_hcc.imaging.scan import Scan
-from mtl_hcc.patient import Label
+from mtl_hcc.regions import Label
 
 OVERVIEW_MM = 4.0
 """Voxel size: noise is averaged away, an organ still has thousands of voxels."""
@@ -28,7 +28,7 @@ class Overview:
 
     Attributes:
         values: (z, y, x) intensities in the image's unit.
-        labels: (z, y, x) labels of :class:`mtl_hcc.patient.Label`.
+        labels: (z, y, x) labels of :class:`mtl_hcc.regions.Label`.
         covered: (z, y, x) bool, where the image reaches.
     """
 

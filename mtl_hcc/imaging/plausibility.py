@@ -27,7 +27,7 @@ from mtl_hcc.imaging.phase_order import check_copies, check_enhancement, check_p
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.quality import voxel_mm3
 from mtl_hcc.imaging.scan import Scan
-from mtl_hcc.patient import Label
+from mtl_hcc.regions import Label
 
 
 def check_plausible(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
-from mtl_hcc.patient import Region
+from mtl_hcc.regions import Region
 
 
 def voxel_mm3(image: sitk.Image) -> float:

@@ -12,7 +12,7 @@ from mtl_hcc.errors import ImageError
 from mtl_hcc.imaging.nifti_file import MOST_BYTES, nifti_fault, not_finite
 from mtl_hcc.imaging.nifti_forms import contradiction
 from mtl_hcc.imaging.strange_labels import MOST_LABELS, name_strange_labels
-from mtl_hcc.patient import Label
+from mtl_hcc.regions import Label
 
 SAME_SPACE = 0.5
 """Least share of a map's foreground inside the image for them to share one patient space."""

@@ -11,7 +11,7 @@ import SimpleITK as sitk  # noqa: N813 - the name that SimpleITK's own documenta
 from mtl_hcc.errors import CohortError, ImageError
 from mtl_hcc.imaging.read_image import Place, read_labels, same_grid
 from mtl_hcc.metrics.agreement.masks import mask_agreement
-from mtl_hcc.patient import Label
+from mtl_hcc.regions import Label
 
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 REGIONS = "regions"

@@ -1,24 +1,33 @@
 """What is told of the phases' agreement: overlap of drawn livers, and what registration did."""
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping
 
+import numpy as np
+
+from mtl_hcc.imaging.prepared_patient import PreparedView
 from mtl_hcc.imaging.quality import lowest_liver_overlap
 from mtl_hcc.imaging.scan import Scan
+from mtl_hcc.imaging.view import View
 
 Measured = dict[str, float | str]
 
 
-def agreement_of_phases(scans: list[Scan], regions: list[NDArray[np.uint8]]) -> Measured:
+def agreement_of_phases(
+    scans: list[Scan], recipe: Mapping[str, View], prepared: Mapping[str, PreparedView]
+) -> Measured:
     """Return the lowest overlap of two drawn livers, and per registered phase what was done.
 
     A map that serves several phases says nothing about them: it would overlap with itself.
 
     Args:
         scans: The phases.
-        regions: (depth, height, width) bits of each, on the prepared grid.
+        recipe: Name of a view to its phases.
+        prepared: Name of a view to its arrays; livers are compared in the view of most phases.
     """
-    own = [bits for scan, bits in zip(scans, regions, strict=True) if scan.own_map]
+    name = max(recipe, key=lambda name: len(recipe[name].phases))
+    phases, regions = recipe[name].phases, prepared[name].regions
+    shown = [scan for scan in scans if scan.place.phase in phases]
+    own = [regions[phases.index(scan.place.phase)] for scan in shown if scan.own_map]
     overlap = lowest_liver_overlap(own)
     measured: Measured = {
         "liver_overlap": overlap,

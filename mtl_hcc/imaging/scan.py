@@ -23,7 +23,8 @@ from mtl_hcc.imaging.read_image import (
     values_at,
 )
 from mtl_hcc.imaging.registration import Alignment, align, moved
-from mtl_hcc.patient import Label, Patient
+from mtl_hcc.patient import Patient
+from mtl_hcc.regions import Label
 
 _FIRST = "portal_venous"
 _SLACK = 0.02
@@ -165,7 +166,8 @@ def _read(
             expected=f"a tumor of at least {preparation.min_tumor_mm3:g} mm3",
             remedy="Draw the tumor with label 2, or lower min_tumor_mm3.",
         )
-    if preparation.center_on == "liver" and not scan.drawn(Label.LIVER).any():
+    centers = {view.center_on for view in preparation.views.values()}
+    if "liver" in centers and not scan.drawn(Label.LIVER).any():
         raise place.error(
             "no liver voxel (label 1)",
             expected="a liver, as center_on is liver",

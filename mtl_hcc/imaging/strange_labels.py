@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtl_hcc.patient import Label
+from mtl_hcc.regions import Label
 
 MOST_LABELS = 200
 """A file with more values than this is an image, not a label map."""
@@ -19,7 +19,7 @@ def name_strange_labels(found: NDArray[Any]) -> tuple[str, str]:
 
     Args:
         found: (value,) different values of the map, ascending, some of them not of
-            :class:`mtl_hcc.patient.Label`.
+            :class:`mtl_hcc.regions.Label`.
     """
     strange = found[~np.isin(found, [int(label) for label in Label])]
     listed = ", ".join(f"{value:.9g}" for value in strange[:_LISTED])

@@ -1,24 +1,26 @@
-"""Aggregators: from the vectors of a patient's phases to one vector per patient."""
+"""Aggregators: from the vectors of a patient's instances to one vector per patient."""
 
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 
+from mtl_hcc.nn.bag import Bag
+
 
 class Aggregator(nn.Module, ABC):
-    """Combines the instances (here: phases) of a patient.
+    """Combines the instances of a patient.
 
     Shapes:
-        instances: (patient, instance, in_features).
-        present: (patient, instance) bool; what is not present must not matter.
+        bag: features (patient, instance, in_features), and which are present, of which phase,
+            and where; what is not present must not matter.
         returns: (patient, out_features).
     """
 
     out_features: int
 
     @abstractmethod
-    def forward(self, instances: Tensor, present: Tensor) -> Tensor:
+    def forward(self, bag: Bag) -> Tensor:
         """Return one vector per patient."""
 
 
@@ -35,10 +37,12 @@ class Concatenate(Aggregator):
     def __init__(self, in_features: int, *, phases: int = 3) -> None:
         super().__init__()
         self.out_features = in_features * phases
+        self.phases = phases
         self.missing = nn.Parameter(torch.zeros(phases, in_features))
 
-    def forward(self, instances: Tensor, present: Tensor) -> Tensor:
+    def forward(self, bag: Bag) -> Tensor:
         """Return the concatenated vectors."""
+        instances, present = bag.features, bag.present
         if instances.shape[1] != self.missing.shape[0]:
             raise ValueError(
                 f"images have {instances.shape[1]} phases but the aggregator was made for "
@@ -58,8 +62,9 @@ class Mean(Aggregator):
         super().__init__()
         self.out_features = in_features
 
-    def forward(self, instances: Tensor, present: Tensor) -> Tensor:
+    def forward(self, bag: Bag) -> Tensor:
         """Return the mean vectors; zero for a patient without any phase."""
+        instances, present = bag.features, bag.present
         weight = present[..., None].to(instances.dtype)
         return (torch.where(present[..., None], instances, 0.0) * weight).sum(1) / weight.sum(
             1
@@ -81,15 +86,16 @@ class GatedAttention(Aggregator):
         self.gate = nn.Linear(in_features, hidden)
         self.score = nn.Linear(hidden, 1)
 
-    def attention(self, instances: Tensor, present: Tensor) -> Tensor:
+    def attention(self, bag: Bag) -> Tensor:
         """Return (patient, instance) weights that sum to 1 over the present instances."""
+        instances, present = bag.features, bag.present
         hidden = torch.tanh(self.content(instances)) * torch.sigmoid(self.gate(instances))
         score = self.score(hidden).squeeze(-1).float()
         # A finite floor, not -inf: a patient without any instance gets equal weights, not NaN.
         score = score.masked_fill(~present, torch.finfo(score.dtype).min)
         return torch.softmax(score, dim=1).to(instances.dtype)
 
-    def forward(self, instances: Tensor, present: Tensor) -> Tensor:
+    def forward(self, bag: Bag) -> Tensor:
         """Return the attention-weighted sums."""
-        instances = torch.where(present[..., None], instances, 0.0)
-        return torch.einsum("pi,pif->pf", self.attention(instances, present), instances)
+        instances = torch.where(bag.present[..., None], bag.features, 0.0)
+        return torch.einsum("pi,pif->pf", self.attention(bag.with_features(instances)), instances)

@@ -8,8 +8,8 @@ from monai.networks.nets import DenseNet as MonaiDenseNet
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mtl_hcc.batch import RegionMaps
 from mtl_hcc.nn.slices import Dimensions, SliceNorm, slice_by_slice
-from mtl_hcc.nn.stems import region_mask
 
 
 class Backbone(nn.Module, ABC):
@@ -17,7 +17,7 @@ class Backbone(nn.Module, ABC):
 
     Shapes:
         features: (volume, in_channels, depth, height, width).
-        regions: (volume, 1, depth', height', width') uint8 bits on the finer grid of the image;
+        regions: (volume, 1, depth', height', width') maps on the finer grid of the image;
             only backbones that pool by region look at them.
         returns: (volume, out_features).
     """
@@ -25,7 +25,7 @@ class Backbone(nn.Module, ABC):
     out_features: int
 
     @abstractmethod
-    def forward(self, features: Tensor, regions: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor, regions: RegionMaps | None = None) -> Tensor:
         """Return one vector per volume."""
 
 
@@ -98,7 +98,7 @@ class DenseNet(Backbone):
                 self.taps[f"denseblock{block}"] = _norm(norm, dimensions)(width, affine=True)
                 self.out_features += width * len(self.pooled_regions)
 
-    def forward(self, features: Tensor, regions: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor, regions: RegionMaps | None = None) -> Tensor:
         """Return the pooled last feature map, and the pooled regions of the maps before it."""
         vectors: list[Tensor] = []
         shares = self._masks(regions)
@@ -118,13 +118,13 @@ class DenseNet(Backbone):
             vectors.append(in_plane.mean(2) if self.dimensions == "2d" else in_plane.amax(2))
         return torch.cat(vectors, dim=1)
 
-    def _masks(self, regions: Tensor | None) -> Tensor:
+    def _masks(self, regions: RegionMaps | None) -> Tensor:
         """Return (volume, pooled region, depth', height', width') of 0 and 1."""
         if not self.pooled_regions:
             return torch.empty(0)
         if regions is None:
             raise ValueError("a backbone with pooled_regions needs the region map")
-        masks = [region_mask(regions, region) for region in self.pooled_regions]
+        masks = [regions.mask(region) for region in self.pooled_regions]
         return torch.cat(masks, dim=1).float()
 
 

@@ -5,47 +5,24 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from mtl_hcc.batch import RegionMaps
 from mtl_hcc.nn.slices import Dimensions, kernel_shape, padding_shape
-
-REGIONS = {"liver": 1, "tumor": 2, "margin": 4, "loat": 8}
-"""Bits of a prepared region map, as in ``patient.Region``; ``liver`` is the whole organ."""
-
-
-def region_mask(regions: Tensor, region: str) -> Tensor:
-    """Return where a region lies, as bool of the shape of ``regions``.
-
-    Regions overlap in the store; here ``background_liver`` is what is left of the liver outside
-    tumor and margin, so that each voxel of the liver enters one stem.
-
-    Args:
-        regions: uint8 bits of any shape.
-        region: ``background_liver``, ``liver``, ``margin``, ``tumor`` or ``loat``.
-
-    Raises:
-        ValueError: if the name is none of these.
-    """
-    if region == "background_liver":
-        inside = (regions & REGIONS["liver"]) > 0
-        return inside & ((regions & (REGIONS["tumor"] | REGIONS["margin"])) == 0)
-    if region not in REGIONS:
-        known = ", ".join(["background_liver", *REGIONS])
-        raise ValueError(f"unknown region '{region}'; expected one of {known}")
-    return (regions & REGIONS[region]) > 0
 
 
 class Stem(nn.Module, ABC):
     """Turns images and region maps into the backbone's first feature map.
 
     Shapes:
-        images: (volume, 1, depth, height, width), float in [0, 1].
-        regions: same shape, uint8 bits.
-        returns: (volume, out_channels, depth', height', width').
+        images: (instance, in_channels, depth, height, width), float in [0, 1]; without depth for
+            instances that are slices.
+        regions: maps of the same shape.
+        returns: (instance, out_channels, depth', height', width').
     """
 
     out_channels: int
 
     @abstractmethod
-    def forward(self, images: Tensor, regions: Tensor) -> Tensor:
+    def forward(self, images: Tensor, regions: RegionMaps) -> Tensor:
         """Return the first feature map."""
 
 
@@ -61,6 +38,7 @@ class RegionStem(Stem):
     which is the same thing and one call.
 
     Args:
+        in_channels: Channels of an instance.
         out_channels: Channels of the feature map.
         regions: Regions that get a convolution each.
         kernel_size: Edge of the kernel in voxels.
@@ -71,6 +49,7 @@ class RegionStem(Stem):
 
     def __init__(
         self,
+        in_channels: int,
         *,
         out_channels: int = 16,
         regions: tuple[str, ...] = ("background_liver", "margin", "tumor"),
@@ -79,12 +58,10 @@ class RegionStem(Stem):
         dimensions: Dimensions = "3d",
     ) -> None:
         super().__init__()
-        for region in regions:
-            region_mask(torch.zeros(1, dtype=torch.uint8), region)
         self.out_channels = out_channels
         self.regions = tuple(regions)
         self.convolution = nn.Conv3d(
-            2 * len(self.regions),
+            2 * in_channels * len(self.regions),
             out_channels,
             kernel_shape(kernel_size, dimensions),
             stride=(stride if dimensions == "3d" else 1, stride, stride),
@@ -92,9 +69,9 @@ class RegionStem(Stem):
             bias=False,
         )
 
-    def forward(self, images: Tensor, regions: Tensor) -> Tensor:
+    def forward(self, images: Tensor, regions: RegionMaps) -> Tensor:
         """Return the summed region features."""
-        masks = torch.cat([region_mask(regions, name) for name in self.regions], dim=1)
+        masks = torch.cat([regions.mask(name) for name in self.regions], dim=1)
         masks = masks.to(images.dtype)  # (volume, region, depth, height, width)
         features: Tensor = self.convolution(torch.cat([images * masks, masks], dim=1))
         return features
@@ -104,6 +81,7 @@ class PlainStem(Stem):
     """One convolution over the image alone: the ablation without region stems.
 
     Args:
+        in_channels: Channels of an instance.
         out_channels: Channels of the feature map.
         kernel_size: As in :class:`RegionStem`.
         stride: As in :class:`RegionStem`.
@@ -112,6 +90,7 @@ class PlainStem(Stem):
 
     def __init__(
         self,
+        in_channels: int,
         *,
         out_channels: int = 16,
         kernel_size: int = 3,
@@ -121,7 +100,7 @@ class PlainStem(Stem):
         super().__init__()
         self.out_channels = out_channels
         self.convolution = nn.Conv3d(
-            1,
+            in_channels,
             out_channels,
             kernel_shape(kernel_size, dimensions),
             stride=(stride if dimensions == "3d" else 1, stride, stride),
@@ -129,7 +108,7 @@ class PlainStem(Stem):
             bias=False,
         )
 
-    def forward(self, images: Tensor, regions: Tensor) -> Tensor:
+    def forward(self, images: Tensor, regions: RegionMaps) -> Tensor:
         """Return the features of the image; ``regions`` is not looked at."""
         features: Tensor = self.convolution(images)
         return features

@@ -71,21 +71,28 @@ def _design(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the config says of input and network."""
     if not config:
         return []
-    phases = setting(config, "data.preparation.phases")
+    views = setting(config, "data.preparation.views") or {}
+    images = "; ".join(
+        f"{name}: {short(view.get('phases'))} at {short(view.get('spacing_mm'))} mm"
+        for name, view in views.items()
+    )
+    encoders = setting(config, "model.encoders") or {}
     network = [
+        f"{name}: {', '.join(short(part) for part in parts.values() if part is not None)}"
+        for name, parts in encoders.items()
+    ]
+    network += [
         short(setting(config, f"model.{part}"))
-        for part in ("stem", "backbone", "aggregator", "clinical", "fusion")
+        for part in ("clinical", "fusion")
         if setting(config, f"model.{part}") is not None
     ]
-    spacing = setting(config, "data.preparation.spacing_mm")
-    images = f"{short(phases)} at {spacing:g} mm" if phases and spacing else short(phases)
     cohort = setting(config, "data.cohort")
     covariates = setting(config, "data.covariates")
     return [
         ("Cohort", _cohort(cohort, setting(config, "data.source"))),
-        ("Images", images if phases else "none: clinical columns only"),
+        ("Images", images or "none: clinical columns only"),
         *([("Clinical columns", ", ".join(map(readable_name, covariates)))] if covariates else []),
-        ("Network", ", ".join(network)),
+        ("Network", "; ".join(network)),
         ("Task weights", short(setting(config, "model.weighting"))),
         ("Seed", str(config.get("seed", "unknown"))),
     ]

@@ -162,18 +162,28 @@ def _preparation(config: Mapping[str, Any]) -> str:
     images = setting(config, "data.preparation")
     if not images:
         return "No images. The clinical table is checked: impossible values are emptied and listed."
-    background = "removed" if images.get("background") == "remove" else "kept"
+    views = "; ".join(
+        f"{name}: resampled to {short(view.get('spacing_mm'))} mm, cropped to "
+        f"{short(view.get('field_of_view_mm'))} mm around the {view.get('center_on')}, intensities "
+        f"scaled to 0 to 1 ({_intensity(view.get('intensity'))}), kept: {short(view.get('keep'))}"
+        for name, view in (images.get("views") or {}).items()
+    )
     return (
-        f"Images resampled to {images.get('spacing_mm')} mm, cropped to "
-        f"{images.get('field_of_view_mm')} mm around the {images.get('center_on')}, clipped at "
-        f"percentiles {short(images.get('clip_percentiles'))} inside the liver and scaled to 0 to "
-        f"1; background {background}, registration {images.get('registration')}. "
+        f"Views of the images: {views}. Registration {images.get('registration')}. "
         "Every patient is checked; who cannot be used is left out with a reason."
     )
 
 
+def _intensity(given: Any) -> str:
+    """Return how intensities are scaled, with its numbers."""
+    numbers = (given or {}).get("init_args") or {}
+    written = ", ".join(f"{name} {short(value)}" for name, value in numbers.items())
+    return f"{short(given)}: {written}" if written else short(given)
+
+
 def _predictors(config: Mapping[str, Any]) -> str:
-    phases = setting(config, "data.preparation.phases")
+    views = setting(config, "data.preparation.views") or {}
+    phases = list(dict.fromkeys(p for view in views.values() for p in view.get("phases") or ()))
     columns = setting(config, "data.covariates")
     parts = [f"CT or MRI phases {short(phases)}, with drawn liver and tumor" if phases else ""]
     parts.append(f"clinical columns {short(list(columns))}" if columns else "")

@@ -1,6 +1,5 @@
 """Trained models as files: export for prediction, loading without executing pickled code."""
 
-import json
 import pickle
 import zipfile
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from mtl_hcc.atomic import write_bytes
 from mtl_hcc.command_line.config import config_text
 from mtl_hcc.command_line.plain_yaml import check_plain, read_plain_yaml
 from mtl_hcc.errors import CheckpointError
+from mtl_hcc.runs.earlier_layout import is_earlier, translated_config, translated_weights
 from mtl_hcc.runs.model_config import build_model
 from mtl_hcc.training.module import MultiTaskModule
 
@@ -23,19 +23,18 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.yaml"
 
 
-def export_model(module: MultiTaskModule, folder: Path, *, phases: list[str]) -> None:
+def export_model(module: MultiTaskModule, folder: Path) -> None:
     """Write what prediction needs: weights, statistics, baseline hazards and the config.
 
     Args:
         module: Trained, with baseline hazards and ``module.config``.
         folder: Gets ``model.safetensors`` and ``config.yaml``.
-        phases: Order of the phases, kept with the weights.
     """
     tensors = {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in module.network.state_dict().items()
     }
-    write_bytes(folder / WEIGHTS, save(tensors, metadata={"phases": json.dumps(phases)}))
+    write_bytes(folder / WEIGHTS, save(tensors))
     write_bytes(folder / CONFIG, config_text(module.config).encode())
 
 
@@ -67,6 +66,8 @@ def load_model(
             for name, tensor in checkpoint["state_dict"].items()
             if name.startswith(prefix)
         }
+    if is_earlier(config):
+        config, weights = translated_config(config), translated_weights(weights)
     module = build_model(config, weights, trusted=trusted, where=str(path))
     module.network.load_state_dict(weights)
     module.config = config

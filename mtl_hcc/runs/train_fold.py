@@ -114,7 +114,7 @@ def train_fold(
     module.load_state_dict(read_checkpoint(checkpoints / "best.ckpt")["state_dict"])
     device = trainer.strategy.root_device
     predictions = predict_fold(module, datamodule, fold=fold, device=device)
-    export_model(module, folder / "model", phases=list(datamodule.phases))
+    export_model(module, folder / "model")
     write_ranges(training_ranges(datamodule), folder / "model")
     for logger in wandb:
         log_model(logger, folder / "model")

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.errors import StoreError
 from mtl_hcc.imaging.grid import Grid
-from mtl_hcc.imaging.prepared_patient import PreparedPatient
+from mtl_hcc.imaging.prepared_patient import PreparedPatient, PreparedView
 
 ARRAYS = {"images": np.float16, "regions": np.uint8, "phase_present": np.bool_}
 _TYPES = {"F16": np.float16, "U8": np.uint8, "BOOL": np.bool_}
@@ -45,13 +45,13 @@ def write_prepared(
         sources: What the patient was prepared from, kept for the check of staleness.
     """
     tensors: dict[str, NDArray[Any]] = {
-        name: np.ascontiguousarray(getattr(prepared, name), dtype=kind)
+        f"{view}/{name}": np.ascontiguousarray(getattr(arrays, name), dtype=kind)
+        for view, arrays in prepared.views.items()
         for name, kind in ARRAYS.items()
     }
     metadata = {
         "patient_id": prepared.patient_id,
-        "phases": json.dumps(prepared.phases),
-        "geometry": json.dumps(asdict(prepared.geometry)),
+        "views": json.dumps(_described(prepared)),
         "quality": json.dumps(prepared.quality),
         "sources": json.dumps(sources or {}),
         "sha256": content_hash(prepared),
@@ -67,13 +67,22 @@ def content_hash(prepared: PreparedPatient) -> str:
     Args:
         prepared: The patient.
     """
-    said = [prepared.patient_id, prepared.phases, asdict(prepared.geometry), prepared.quality]
+    said = [prepared.patient_id, _described(prepared), prepared.quality]
     digest = sha256(json.dumps(said).encode())
-    for name, kind in ARRAYS.items():
-        array: NDArray[Any] = np.ascontiguousarray(getattr(prepared, name), dtype=kind)
-        digest.update(f"{name} {array.shape}\n".encode())
-        digest.update(array.reshape(-1).view(np.uint8).data)
+    for view, arrays in prepared.views.items():
+        for name, kind in ARRAYS.items():
+            array: NDArray[Any] = np.ascontiguousarray(getattr(arrays, name), dtype=kind)
+            digest.update(f"{view}/{name} {array.shape}\n".encode())
+            digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def _described(prepared: PreparedPatient) -> dict[str, Any]:
+    """Return phases and grid of each view."""
+    return {
+        name: {"phases": view.phases, "geometry": asdict(view.geometry)}
+        for name, view in prepared.views.items()
+    }
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], int]:
@@ -88,10 +97,11 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
         ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
         if 8 + length + max(ends) != size:
             raise ValueError(f"{8 + length + max(ends)} bytes announced, {size} found")
-        for name in ARRAYS:
-            header[name]["shape"]
-        for name in ("patient_id", "phases", "geometry", "quality", "sources", "sha256"):
+        for name in ("patient_id", "views", "quality", "sources", "sha256"):
             header["__metadata__"][name]
+        for view in json.loads(header["__metadata__"]["views"]):
+            for name in ARRAYS:
+                header[f"{view}/{name}"]["shape"]
     except FileNotFoundError as error:
         raise StoreError(
             "no such file", where=str(path), remedy="Run prepare again; it makes what is missing."
@@ -117,14 +127,19 @@ def read_prepared(path: Path) -> PreparedPatient:
         )
 
     try:
-        geometry = {key: tuple(value) for key, value in json.loads(metadata["geometry"]).items()}
+        views = {
+            name: PreparedView(
+                phases=tuple(described["phases"]),
+                images=view(f"{name}/images"),
+                regions=view(f"{name}/regions"),
+                phase_present=np.array(view(f"{name}/phase_present")),
+                geometry=Grid(**{k: tuple(v) for k, v in described["geometry"].items()}),
+            )
+            for name, described in json.loads(metadata["views"]).items()
+        }
         return PreparedPatient(
             patient_id=metadata["patient_id"],
-            phases=tuple(json.loads(metadata["phases"])),
-            images=view("images"),
-            regions=view("regions"),
-            phase_present=np.array(view("phase_present")),
-            geometry=Grid(**geometry),
+            views=views,
             quality=json.loads(metadata["quality"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:

@@ -99,11 +99,6 @@ class PreparedStore:
             raise StoreError(f"{error}", where=str(path), remedy="Run prepare again.") from error
         return content
 
-    @property
-    def phases(self) -> tuple[str, ...]:
-        """Names along the first axis of every patient's arrays."""
-        return tuple(self.recipe["preparation"]["phases"])
-
     @cached_property
     def _files(self) -> dict[str, str]:
         return dict(zip(self.manifest["patient_id"], self.manifest["file"], strict=True))

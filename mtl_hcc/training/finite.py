@@ -190,7 +190,8 @@ def odd_inputs(batch: PatientBatch, covariates: Sequence[str]) -> list[str]:
     """
     found = []
     for row, patient in enumerate(batch.patient_id):
-        if batch.images is not None and (bad := int((~batch.images[row].isfinite()).sum())):
+        images = (view.images[row] for view in batch.views.values())
+        if bad := sum(int((~array.isfinite()).sum()) for array in images):
             found.append(f"patient {patient} has {bad} voxels that are not finite")
         if batch.covariates is not None:
             values = batch.covariates[row].tolist()

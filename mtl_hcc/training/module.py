@@ -15,16 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.losses import EqualWeights, RiskBank, TaskWeighting
-from mtl_hcc.nn import (
-    Aggregator,
-    Backbone,
-    ClinicalEncoder,
-    CoxHead,
-    Fusion,
-    Stem,
-    TaskHead,
-    build_network,
-)
+from mtl_hcc.nn import ClinicalEncoder, CoxHead, EncoderParts, Fusion, TaskHead, build_network
 from mtl_hcc.training.epoch_outputs import EpochOutputs
 from mtl_hcc.training.finite import FiniteCheck
 from mtl_hcc.training.gather import gather_patients
@@ -45,17 +36,15 @@ class Step:
 
 
 class MultiTaskModule(lightning.LightningModule):
-    """Trains ``heads(fusion(aggregator(backbone(stem(phases, regions))), clinical))``.
+    """Trains ``heads(fusion(encoder_1(view_1), ..., encoder_v(view_v), clinical))``.
 
-    A paper is a set of arguments. Leave out ``stem``, ``backbone`` and ``aggregator`` for a
-    clinical model, ``clinical`` for an imaging model.
+    A paper is a set of arguments. Leave out ``encoders`` for a clinical model, ``clinical`` for an
+    imaging model.
 
     Args:
         heads: Task name to head; the head is given the width of the embedding.
-        fusion: Joins image and clinical vectors; given their width.
-        stem: First convolutions.
-        backbone: Given the stem's channels.
-        aggregator: Given the backbone's width; joins the phases.
+        fusion: Joins the encoders' vectors and the clinical one; given their width together.
+        encoders: Name of a view (``data.preparation.views``) to how it becomes a vector.
         clinical: Given the number of covariates.
         covariates: Names of the encoded covariates, in the order of ``PatientBatch.covariates``.
         weighting: How the tasks' losses are combined.
@@ -74,9 +63,7 @@ class MultiTaskModule(lightning.LightningModule):
         *,
         heads: dict[str, Callable[[int], TaskHead]],
         fusion: Callable[[int], Fusion],
-        stem: Stem | None = None,
-        backbone: Callable[[int], Backbone] | None = None,
-        aggregator: Callable[[int], Aggregator] | None = None,
+        encoders: dict[str, EncoderParts] | None = None,
         clinical: Callable[[int], ClinicalEncoder] | None = None,
         covariates: list[str] | None = None,
         weighting: TaskWeighting | None = None,
@@ -96,9 +83,7 @@ class MultiTaskModule(lightning.LightningModule):
         ):
             if not 0 <= value <= _LARGEST_NUMBER:
                 raise ValueError(f"model.{name} is {value:g}; expected 0 or more")
-        self.network = build_network(
-            heads, fusion, stem, backbone, aggregator, clinical, covariates or []
-        )
+        self.network = build_network(heads, fusion, encoders or {}, clinical, covariates or [])
         self.heads: dict[str, TaskHead] = dict(self.network.heads.items())  # type: ignore[arg-type]
         self.weighting = weighting or EqualWeights()
         self.weighting.start(list(self.heads))

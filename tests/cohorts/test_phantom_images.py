@@ -13,7 +13,8 @@ from mtl_hcc.cohorts.phantom.lesion import Bumps
 from mtl_hcc.cohorts.phantom.patient import Scan, scan_patient
 from mtl_hcc.cohorts.phantom.scanner import SCANNERS, Acquisition
 from mtl_hcc.cohorts.phantom.space import Grid, ellipsoid, filled
-from mtl_hcc.patient import CT_PHASES, Label
+from mtl_hcc.patient import CT_PHASES
+from mtl_hcc.regions import Label
 
 PATIENTS = 14
 

@@ -5,6 +5,7 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
+from one_view import one_view
 from outcome_tables import outcome_table
 from pytorch_lightning import LightningModule, Trainer
 
@@ -13,10 +14,9 @@ from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.draws import TrainingBatch
 from mtl_hcc.data.splits import KFold, RandomSplit, SplitByColumn
 from mtl_hcc.errors import ConfigError, SplitError, StoreError
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.store import prepared_store as store_module
 
-PREPARATION = Preparation(spacing_mm=4.0, field_of_view_mm=64.0, plausibility="remark")
+PREPARATION = one_view(spacing_mm=4.0, field_of_view_mm=64.0, plausibility="remark")
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def test_a_fresh_store_is_trained_on_without_simpleitk_and_torchio(cohort_folder
         "from mtl_hcc.imaging.preparation import Preparation\n"
         "module = CohortDataModule(store=sys.argv[2], cohort=sys.argv[1], endpoints=['os'],\n"
         "    split=SplitByColumn(), batch_size=3,\n"
-        "    preparation=Preparation(spacing_mm=4.0, field_of_view_mm=64.0,\n"
+        "    preparation=one_view(spacing_mm=4.0, field_of_view_mm=64.0,\n"
         "        plausibility='remark'))\n"
         "module.prepare_data(); module.setup(); next(iter(module.train_dataloader()))\n"
         "sys.exit(', '.join({'SimpleITK', 'torchio', 'monai'} & set(sys.modules)) or 0)\n"

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from one_view import one_view
 
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.phase_selection import chosen_phases
 from mtl_hcc.data.splits import SplitByColumn
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.imaging.preparation import Preparation
 
 PREPARED = ("arterial", "portal_venous", "delayed")
 
@@ -22,7 +22,7 @@ def datamodule(cohort_folder, store, **changes) -> CohortDataModule:
     made = CohortDataModule(
         cohort=str(cohort_folder),
         store=store,
-        preparation=Preparation(spacing_mm=8.0, field_of_view_mm=64.0, plausibility="remark"),
+        preparation=one_view(spacing_mm=8.0, field_of_view_mm=64.0, plausibility="remark"),
         preparation_workers=1,
         split=SplitByColumn(),
         endpoints=["os", "mvi"],

@@ -17,7 +17,7 @@ from mtl_hcc.explanation.regions import (
     one_sided_p,
     shares_and_hits,
 )
-from mtl_hcc.patient import Region
+from mtl_hcc.regions import Region
 
 SHAPE = (14, 12, 12)
 ONE_MM = (1.0, 1.0, 1.0)

@@ -6,11 +6,11 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from one_view import one_view
 
 from mtl_hcc.errors import ImageError
 from mtl_hcc.explanation.own_grid import on_own_grid, own_map, own_space, write_nifti
 from mtl_hcc.imaging.grid import Grid
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.patient import Patient
 
 GRID = Grid.around((12.0, -31.0, 77.0), field_of_view_mm=64, spacing_mm=2)
@@ -56,7 +56,7 @@ DIRECTIONS = {
 def test_a_blob_lands_at_its_place_in_the_file(tmp_path, direction):
     sitk.WriteImage(scan(direction), str(tmp_path / "arterial.nii.gz"))
     patient = Patient("P1", {"arterial": tmp_path / "arterial.nii.gz"}, {})
-    image = own_map(blob(), GRID, patient, "arterial", preparation=Preparation(), registered=False)
+    image = own_map(blob(), GRID, patient, "arterial", preparation=one_view(), registered=False)
     write_nifti(image, tmp_path / "map.nii.gz")
     own = nibabel.load(tmp_path / "arterial.nii.gz")
     found = nibabel.load(tmp_path / "map.nii.gz")
@@ -114,7 +114,7 @@ def test_a_registered_phase_gets_its_map_in_its_own_space(tmp_path):
         {name: tmp_path / f"{name}.nii.gz" for name in ("portal_venous", "delayed")},
         {"portal_venous": tmp_path / "portal_venous_regions.nii.gz"},
     )
-    recipe = Preparation(phases=["portal_venous", "delayed"], registration="rigid")
+    recipe = one_view(phases=["portal_venous", "delayed"], registration="rigid")
     grid = Grid.around((40, 40, 36), field_of_view_mm=48, spacing_mm=2)
     middle = np.zeros(grid.shape, np.float32)
     middle[10:14, 10:14, 10:14] = 1  # around (40, 40, 36) mm in the portal venous phase

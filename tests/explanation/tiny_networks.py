@@ -1,9 +1,10 @@
 """Networks so small that their maps can be worked out by hand."""
 
 import torch
+from one_view import view_batch
 from torch import Tensor, nn
 
-from mtl_hcc.batch import PatientBatch
+from mtl_hcc.batch import PatientBatch, RegionMaps
 from mtl_hcc.nn import (
     Aggregator,
     Backbone,
@@ -11,10 +12,11 @@ from mtl_hcc.nn import (
     Concatenate,
     CoxHead,
     FullyConnected,
+    ImageEncoder,
+    PatientNetwork,
     Stem,
+    Volumes,
 )
-from mtl_hcc.nn.network import ImageEncoder, PatientNetwork
-from mtl_hcc.nn.stems import region_mask
 
 EDGE = 6
 
@@ -28,7 +30,7 @@ class LinearStem(Stem):
         self.convolution = nn.Conv3d(1, len(weights), 1, bias=False)
         self.convolution.weight.data = torch.tensor(weights)[:, None, None, None, None]
 
-    def forward(self, images: Tensor, regions: Tensor) -> Tensor:
+    def forward(self, images: Tensor, regions: RegionMaps) -> Tensor:
         return self.convolution(images)
 
 
@@ -41,10 +43,10 @@ class MeanBackbone(Backbone):
         self.of_tumor = of_tumor
         self.last = nn.Identity()
 
-    def forward(self, features: Tensor, regions: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor, regions: RegionMaps | None = None) -> Tensor:
         if not self.of_tumor:
             return features.mean(dim=(2, 3, 4))
-        inside = region_mask(regions, "tumor").to(features.dtype)
+        inside = regions.mask("tumor").to(features.dtype)
         return (features * inside).sum(dim=(2, 3, 4)) / inside.sum(dim=(2, 3, 4))
 
 
@@ -75,12 +77,13 @@ def linear_network(
     heads["os"].layer.weight.data = torch.tensor([os])
     heads["mvi"].layer.weight.data = torch.tensor(mvi)
     image = ImageEncoder(
+        instances=Volumes(),
         stem=LinearStem(stem),
         backbone=MeanBackbone(len(stem), of_tumor=of_tumor),
         aggregator=joined,
     )
     fusion = FullyConnected(joined.out_features, widths=())
-    network = PatientNetwork(image=image, clinical=None, fusion=fusion, heads=heads)
+    network = PatientNetwork(encoders={"tumor": image}, clinical=None, fusion=fusion, heads=heads)
     return network.requires_grad_(False).eval()
 
 
@@ -97,9 +100,13 @@ def one_patient(phases: int = 2, *, seed: int = 0, present: list[bool] | None = 
         center=["I"],
         split=["external"],
         index=torch.zeros(1, dtype=torch.long),
-        images=torch.rand(shape, generator=generator),
-        regions=regions,
-        phase_present=torch.tensor([present or [True] * phases]),
+        views={
+            "tumor": view_batch(
+                torch.rand(shape, generator=generator),
+                regions,
+                torch.tensor([present or [True] * phases]),
+            )
+        },
         covariates=None,
         targets={"os_days": unknown, "os_event": unknown, "mvi": unknown},
     )

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
+from one_view import one_view
 from scipy.ndimage import distance_transform_edt
 
 from mtl_hcc.imaging.crop import to_lps
 from mtl_hcc.imaging.plausibility import check_plausible
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.read_image import Place
 from mtl_hcc.imaging.scan import Scan
 from mtl_hcc.patient import CT_PHASES
@@ -37,7 +37,7 @@ def checked(patient, preparation=None):
         for phase, (image, regions) in patient.items()
     }
     reference = scans.get("portal_venous", next(iter(scans.values())))
-    return check_plausible(list(scans.values()), reference, preparation or Preparation())
+    return check_plausible(list(scans.values()), reference, preparation or one_view())
 
 
 def changed(image, change):

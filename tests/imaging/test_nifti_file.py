@@ -9,13 +9,13 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from damaged_headers import write_damaged
 from drawing import make_scan, to_image
+from one_view import one_view
 
 from mtl_hcc.errors import ImageError
 from mtl_hcc.imaging.nifti_file import nifti_fault, read_header
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.prepare_patient import prepare_patient
 
-RECIPE = Preparation(phases=["arterial"], spacing_mm=4, field_of_view_mm=48)
+RECIPE = one_view(phases=["arterial"], spacing_mm=4, field_of_view_mm=48)
 NAN, INF = float("nan"), float("inf")
 
 

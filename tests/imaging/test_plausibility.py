@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from drawing import ball, to_image
+from one_view import one_view
 from spoiling import SPOILT, changed, checked, images, images_and_maps, lower, maps, mirrored
 
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.phantom.write import write_phantom
 from mtl_hcc.errors import ImageError
-from mtl_hcc.imaging.preparation import Preparation
 
-REMARK = Preparation(plausibility="remark")
-MR = Preparation(phases=["t1_precontrast"])
+REMARK = one_view(plausibility="remark")
+MR = one_view(phases=["t1_precontrast"])
 
 
 @pytest.fixture(scope="module")
@@ -153,5 +153,5 @@ def test_an_mr_is_checked_without_units_and_refused_as_a_ct(shared_data):
     with pytest.raises(ImageError, match="20 mm to the head"):
         checked(maps(lower)(pairs), MR)
     with pytest.raises(ImageError, match=r"no fat and no air.*set preparation.modality: mri"):
-        checked({"arterial": pairs["t1_precontrast"]}, Preparation(phases=["arterial"]))
+        checked({"arterial": pairs["t1_precontrast"]}, one_view(phases=["arterial"]))
     checked({"arterial": pairs["t1_precontrast"]}, replace(MR, phases=["arterial"], modality="mri"))

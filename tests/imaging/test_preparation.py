@@ -1,7 +1,7 @@
 import pytest
+from one_view import one_view
 
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.imaging.preparation import Preparation
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,10 @@ from mtl_hcc.imaging.preparation import Preparation
 )
 def test_a_wrong_value_is_named(setting, named):
     with pytest.raises(ConfigError, match=named):
-        Preparation(**setting)
+        one_view(**setting)
 
 
 def test_the_fingerprint_tells_recipes_apart_and_lists_from_tuples_not():
-    assert Preparation().fingerprint() == Preparation(clip_percentiles=[2.5, 97.5]).fingerprint()
-    assert Preparation().fingerprint() != Preparation(margin_mm=3).fingerprint()
-    assert Preparation(phases=["arterial", "delayed"]) != Preparation(
-        phases=["delayed", "arterial"]
-    )
+    assert one_view().fingerprint() == one_view(clip_percentiles=[2.5, 97.5]).fingerprint()
+    assert one_view().fingerprint() != one_view(margin_mm=3).fingerprint()
+    assert one_view(phases=["arterial", "delayed"]) != one_view(phases=["delayed", "arterial"])

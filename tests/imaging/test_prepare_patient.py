@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from drawing import ball, make_scan, to_image
+from one_view import one_view
 from scipy.ndimage import binary_erosion
 
 from mtl_hcc.imaging.intensity import to_hu
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.prepare_patient import prepare_patient
-from mtl_hcc.patient import CT_PHASES, Patient, Region
+from mtl_hcc.patient import CT_PHASES, Patient
+from mtl_hcc.regions import Region
 
-WHOLE = Preparation(field_of_view_mm=110)
+WHOLE = one_view(field_of_view_mm=110)
 
 
 def volume(prepared, region, phase=0):
@@ -34,7 +35,7 @@ def test_volumes_and_measurements_are_those_that_were_drawn(write_patient):
 
 
 def test_the_tumor_stands_in_the_middle_of_the_field(write_patient):
-    prepared = prepare_patient(write_patient(), Preparation(field_of_view_mm=64))
+    prepared = prepare_patient(write_patient(), one_view(field_of_view_mm=64))
     assert prepared.images.shape == (3, 64, 64, 64)
     z, y, x = np.argwhere(prepared.regions[0] & Region.TUMOR).mean(axis=0)
     assert (x, y, z) == pytest.approx((31.5, 31.5, 31.5), abs=0.5)
@@ -117,7 +118,7 @@ def test_two_far_lesions_center_the_field_on_the_larger_one(tmp_path, write_pati
     labels[ball((64, 50, 30), (1.5, 1.5, 3), (30, 37, 45), 5)] = 2
     labels[ball((64, 50, 30), (1.5, 1.5, 3), (66, 37, 45), 8)] = 2
     sitk.WriteImage(to_image(labels, (1.5, 1.5, 3.0)), str(patient.regions["arterial"]))
-    prepared = prepare_patient(patient, Preparation(phases=["arterial"], field_of_view_mm=32))
+    prepared = prepare_patient(patient, one_view(phases=["arterial"], field_of_view_mm=32))
     assert prepared.quality["lesions"] == 2
     assert prepared.quality["tumor_diameter_mm"] == pytest.approx(16, abs=2)
     assert 0.7 < prepared.quality["tumor_inside_share"] < 0.9

@@ -5,7 +5,7 @@ import pytest
 from drawing import ball, to_image
 
 from mtl_hcc.imaging import quality
-from mtl_hcc.patient import Region
+from mtl_hcc.regions import Region
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.7, 0.7, 5.0), (1.5, 1.5, 3.0)])

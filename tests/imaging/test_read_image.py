@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from drawing import make_scan, to_image
+from one_view import one_view
 
 from mtl_hcc.errors import ImageError
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.prepare_patient import prepare_patient
 from mtl_hcc.imaging.read_image import Place, read_image
 from mtl_hcc.patient import Patient
 
-SMALL = Preparation(phases=["arterial"], spacing_mm=2, field_of_view_mm=48)
+SMALL = one_view(phases=["arterial"], spacing_mm=2, field_of_view_mm=48)
 SPACING = (1.5, 1.5, 3.0)
 
 
@@ -198,8 +198,8 @@ def test_a_map_on_another_grid_of_the_same_space_is_used_and_said_so(patient):
 
 def test_a_missing_phase_is_named_unless_it_may_be_missing(patient):
     wanted = {"phases": ["arterial", "delayed"], "spacing_mm": 2.0, "field_of_view_mm": 48.0}
-    assert "no delayed phase" in refused(patient, Preparation(**wanted))
-    prepared = prepare_patient(patient, Preparation(**wanted, missing_phase="keep"))
+    assert "no delayed phase" in refused(patient, one_view(**wanted))
+    prepared = prepare_patient(patient, one_view(**wanted, missing_phase="keep"))
     assert prepared.phase_present.tolist() == [True, False]
     assert not prepared.images[1].any()
     assert prepared.quality["missing_phases"] == "delayed"

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from drawing import to_image
+from one_view import one_view
 from scipy.ndimage import binary_erosion
 
 from mtl_hcc.imaging.intensity import to_hu
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.prepare_patient import prepare_patient, region_map
 from mtl_hcc.imaging.quality import overlap
 from mtl_hcc.imaging.read_image import Place, read_image
 from mtl_hcc.imaging.scan import read_scans
-from mtl_hcc.patient import Label, Patient, Region
+from mtl_hcc.patient import Patient
+from mtl_hcc.regions import Label, Region
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def chaos(shared_data, tmp_path_factory):
 @pytest.mark.parametrize("center_on", ["tumor", "liver"])
 def test_volumes_and_hu_of_a_real_liver_survive(chaos, center_on):
     patient, labels = chaos
-    preparation = Preparation(
+    preparation = one_view(
         phases=["portal_venous"], field_of_view_mm=300, spacing_mm=1.5, center_on=center_on
     )
     prepared = prepare_patient(patient, preparation)
@@ -69,7 +70,7 @@ def test_tumors_drawn_on_ct_mr_and_pet_grids_align_on_one(shared_data, tmp_path)
         sitk.WriteImage(mask * int(Label.TUMOR), str(regions[phase]))
         images[phase] = folder / f"{kind}_image.nii.gz"
     patient = Patient("STS_002", images, regions)
-    preparation = Preparation(field_of_view_mm=200, spacing_mm=2, plausibility="remark")
+    preparation = one_view(field_of_view_mm=200, spacing_mm=2, plausibility="remark")
     prepared = prepare_patient(patient, preparation)
     scans, _ = read_scans(patient, preparation)
     tumors = []

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from moving_liver import MIDDLE, another_phase, drawn_body, motion, real_liver, residual_mm
+from one_view import one_view
 
 from mtl_hcc.errors import ImageError
 from mtl_hcc.imaging.grid import Grid
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.prepare_patient import prepare_patient
 from mtl_hcc.imaging.registration import align, moved
 from mtl_hcc.imaging.resample import sample_image
 from mtl_hcc.patient import Patient
 
-RIGID = Preparation(
+RIGID = one_view(
     phases=["arterial", "portal_venous"],
     spacing_mm=2,
     field_of_view_mm=80,

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from mtl_hcc.nn import PlainStem, RegionStem
 from mtl_hcc.nn.stems import REGIONS, region_mask
-from mtl_hcc.patient import Region
+from mtl_hcc.regions import Region
 
 
 def regions_with_every_combination_of_bits() -> Tensor:

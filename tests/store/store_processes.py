@@ -5,10 +5,11 @@ import sys
 import time
 from pathlib import Path
 
+from one_view import one_view
+
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.data.prepared_cohort import PreparedCohort
 from mtl_hcc.data.splits import RandomSplit
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.store.prepared_file import content_hash
 from mtl_hcc.store.prepared_store import PreparedStore
 
@@ -28,7 +29,7 @@ def make(store: Path) -> None:
         cohort=store / f"phantom-{phantom.fingerprint}",
         phantom=phantom,
         source=None,
-        preparation=Preparation(spacing_mm=8.0, field_of_view_mm=96.0),
+        preparation=one_view(spacing_mm=8.0, field_of_view_mm=96.0),
         split=RandomSplit(),
         workers=1,
         backend=None,

@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from one_view import one_view
 
 from mtl_hcc.errors import CohortError, StoreError
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.patient import Cohort, Patient
 from mtl_hcc.store.prepare_store import prepare_store
 from mtl_hcc.store.quality_report import print_report, registrations, warnings
 
-SMALL = Preparation(
+SMALL = one_view(
     phases=["arterial", "portal_venous"],
     spacing_mm=3,
     field_of_view_mm=48,

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from one_view import one_view
 
 from mtl_hcc.cohorts import ClinicalTable, DicomTree, HccTaceSeg, NiftiFolder
 from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.splits import RandomSplit, SingleSplit
 from mtl_hcc.errors import CohortError, StoreError, TableError
-from mtl_hcc.imaging.preparation import Preparation
-from mtl_hcc.patient import Region
+from mtl_hcc.regions import Region
 
-SMALL = Preparation(spacing_mm=8.0, field_of_view_mm=64.0, plausibility="remark")
+SMALL = one_view(spacing_mm=8.0, field_of_view_mm=64.0, plausibility="remark")
 """Its images are cubes of liver without fat and air."""
 FIRST = "P000"
 

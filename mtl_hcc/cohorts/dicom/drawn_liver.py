@@ -9,7 +9,7 @@ from mtl_hcc.cohorts.dicom.geometry import Grid
 from mtl_hcc.cohorts.dicom.lattice import places_of
 from mtl_hcc.cohorts.dicom.segmentation import Segmentation, read_label_map
 from mtl_hcc.cohorts.dicom.volumes import Volume
-from mtl_hcc.patient import Label
+from mtl_hcc.regions import Label
 
 _NOWHERE = Grid((1, 1, 1), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 _LEAST_PLACES = 50

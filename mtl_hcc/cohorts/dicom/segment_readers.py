@@ -13,7 +13,7 @@ import numpy as np
 from mtl_hcc.cohorts.dicom.segment_meaning import REGIONS, SAY_WHAT_THEY_ARE, Segment, listed
 from mtl_hcc.cohorts.dicom.segmentation import LabelMap, Segmentation
 from mtl_hcc.errors import ImageError
-from mtl_hcc.patient import Label
+from mtl_hcc.regions import Label
 
 _SAME_PLACE = 0.05
 """Regions that share more than this part of the smaller one were drawn on the same thing."""

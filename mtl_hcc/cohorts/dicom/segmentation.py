@@ -12,7 +12,7 @@ import numpy as np
 from mtl_hcc.cohorts.dicom.geometry import Grid
 from mtl_hcc.cohorts.dicom.segment_meaning import REGIONS, Segment, read_segments
 from mtl_hcc.errors import ImageError
-from mtl_hcc.patient import Label
+from mtl_hcc.regions import Label
 
 _INSIDE = 0.98
 """A segment of which this share lies in another one is a part of it."""
@@ -24,7 +24,7 @@ _PRIORITY = (Label.LIVER, Label.LOAT, Label.TUMOR)
 
 @dataclass(frozen=True)
 class LabelMap:
-    """Labels (depth, height, width) uint8 of :class:`mtl_hcc.patient.Label`, on their grid.
+    """Labels (depth, height, width) uint8 of :class:`mtl_hcc.regions.Label`, on their grid.
 
     Attributes:
         labels: The voxels.

@@ -19,7 +19,8 @@ from rich.progress import track
 
 from mtl_hcc.cohorts.nifti_folder import find_files
 from mtl_hcc.errors import CohortError, ImageError
-from mtl_hcc.patient import CT_PHASES, Label
+from mtl_hcc.patient import CT_PHASES
+from mtl_hcc.regions import Label
 
 PHASE_SECONDS = {"arterial": 30.0, "portal_venous": 70.0, "delayed": 180.0}
 _INJECTION = 9 * 3600 + 30 * 60

@@ -11,7 +11,8 @@ from mtl_hcc.cohorts.phantom.lesion import Appearance, Bumps, Tumor, paint_tumor
 from mtl_hcc.cohorts.phantom.scanner import SCANNERS, Acquisition, Scanner
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.phantom.space import Grid, Volume, filled
-from mtl_hcc.patient import CT_PHASES, Label
+from mtl_hcc.patient import CT_PHASES
+from mtl_hcc.regions import Label
 
 BREATHING_MM = (0.7, 0.7, 1.3)
 """Standard deviation of the movement between phases along x, y, z; at most 3 mm each."""

@@ -1,0 +1,26 @@
+"""A bag: the instances of each patient, and what is known of each instance."""
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Bag:
+    """Vectors of all instances that the patients of a batch could have.
+
+    Attributes:
+        features: (patient, instance, feature); what is not present holds zeros.
+        present: (patient, instance) bool; what is not present must not matter.
+        phase: (patient, instance) int64, number of the phase that the instance shows.
+        place_mm: (patient, instance) float32, position of its slice along z, 0 for a volume.
+    """
+
+    features: Tensor
+    present: Tensor
+    phase: Tensor
+    place_mm: Tensor
+
+    def with_features(self, features: Tensor) -> "Bag":
+        """Return the same instances with other vectors."""
+        return replace(self, features=features)
