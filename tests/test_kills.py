@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from test_resume import assert_same_run, history, train
+from repeated_training import assert_same_run, history, train
 from tiny_training import write_clinical_cohort
 
 from mtl_hcc import atomic

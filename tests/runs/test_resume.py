@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_training import IMAGE_SETTINGS, tiny_config, write_clinical_cohort, write_image_store
+from repeated_training import EPOCHS, assert_same_run, history, train
+from tiny_training import IMAGE_SETTINGS, write_clinical_cohort, write_image_store
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import CheckpointError
-from mtl_hcc.runs.train_fold import TrainedFold, train_fold
 from mtl_hcc.training.module import MultiTaskModule
 
-EPOCHS = 5
 KILLS = {"at the start of an epoch": (3, 0), "amid an epoch": (2, 3), "in the first epoch": (0, 2)}
 IMAGES: dict[str, Any] = IMAGE_SETTINGS | {
     "data__rotate": True,
@@ -57,14 +56,6 @@ class PowerCutError(Exception):
     """Stands for whatever ends a run."""
 
 
-def train(folder: Path, run: str, *flags: str, **changes: Any) -> TrainedFold:
-    folder.mkdir(parents=True, exist_ok=True)
-    parser, config = tiny_config(folder, *flags, **changes)
-    trained = train_fold(parser, config, folder / run, fold=0)
-    assert trained is not None
-    return trained
-
-
 def train_and_cut(
     monkeypatch: pytest.MonkeyPatch, when: tuple[int, int], folder: Path, run: str, **changes: Any
 ) -> None:
@@ -79,23 +70,6 @@ def train_and_cut(
         patched.setattr(MultiTaskModule, "training_step", step)
         with pytest.raises(PowerCutError):
             train(folder, run, **changes)
-
-
-def history(folder: Path) -> pd.DataFrame:
-    table = pd.read_csv(folder / "history.csv")
-    return table[[name for name in table if not name.startswith("system/")]]
-
-
-def assert_same_run(one: Path, other: Path, *, epochs: int = EPOCHS) -> None:
-    expected, found = history(one), history(other)
-    assert found["epoch"].tolist() == list(range(epochs))
-    pd.testing.assert_frame_equal(found, expected, rtol=1e-5, atol=1e-7)
-    for name in ("best", "last"):
-        states = [
-            torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
-            for run in (one, other)
-        ]
-        torch.testing.assert_close(states[1], states[0], rtol=1e-5, atol=1e-7, equal_nan=True)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_resume import history, train
+from repeated_training import history, train
 from tiny_runs import CONFIGS, call
 from tiny_training import IMAGE_SETTINGS, cohort_table, write_image_store
 

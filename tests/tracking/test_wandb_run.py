@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_resume import train
+from repeated_training import train
 from tiny_runs import CONFIGS
 from wandb_file import OfflineRun
 
