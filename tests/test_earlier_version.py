@@ -24,13 +24,27 @@ LIKE_OURS = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 """Whether the processor rounds much as the one that made the numbers."""
 TOLERANCES = {
     "clinical_mtl": {"predictions": 1e-5, "losses": 1e-5},
-    "ct_mtl": {"predictions": 1e-2, "losses": 2e-3, "prepared": 1e-5}
+    "ct_mtl": {"predictions": 1e-2, "losses": 2.5e-3, "prepared": 1e-5}
     if LIKE_OURS
     else {"predictions": 0.3, "losses": 0.1, "prepared": 0.05},
 }
-"""Largest absolute difference of a number: at least six times the rounding that was measured.
+"""Largest absolute difference of a number from the earlier version.
 
-TABLE
+What was measured in ``ct_mtl``, risk (log hazard) and losses of all epochs, over the numbers made
+with AVX-512 and one thread:
+
+- rounding: two threads 0.0003 and 0.00007; without oneDNN 0.0015 and 0.0005; everything with AVX2
+  0.0015 and 0.0005; the network with SSE4.1 0.0019 and 0.0005. The images stay the same to nine
+  digits, and ``clinical_mtl`` within 5e-7.
+- everything with SSE4.1, images too: 0.08 and 0.03, because some images differ (their mean by 7e-5,
+  their place by 0.015 voxel). The tolerances for such processors tell other seeds, a lost rotation
+  or risk bank, and little more. ARM was not tried.
+- other draws or settings, about: another seed 2.7 and 0.44; no rotation 2.2 and 2.4; no risk
+  bank 0.36 and 2.1; no time jitter 0.052 and 0.023; equal task weights 0.012 and 0.005 (the weights
+  themselves 0.09).
+
+Changes below the tolerance (a weight decay of 0.04 instead of 0.05: 0.0007 in ``ct_mtl``, but
+0.0005 in ``clinical_mtl``, which notices it) need the comparison to the digit.
 """
 
 
