@@ -12,8 +12,8 @@ import pandas as pd
 from tiny_runs import call
 
 from mtl_hcc import fit
-from mtl_hcc.imaging.store import PreparedStore
-from mtl_hcc.patient import Region
+from mtl_hcc.regions import Region
+from mtl_hcc.store.prepared_store import PreparedStore
 
 FOLDER = Path(__file__).parent / "oracles" / "earlier_version"
 PREDICTED = (
@@ -98,7 +98,7 @@ def prepared(done: DesignRun) -> pd.DataFrame:
     store = PreparedStore(done.store)
     rows = []
     for name in store.manifest["patient_id"]:
-        patient = store.load(name)
+        patient = store.load(name).views["tumor"]
         for phase, image, regions in zip(
             patient.phases, patient.images.astype(np.float64), patient.regions, strict=True
         ):

@@ -7,6 +7,9 @@ Made by that commit, from the root of a checkout that holds this file, in the en
     OMP_NUM_THREADS=1 PYTHONPATH=/tmp/old:tests \
         python tests/oracles/earlier_version/make_values.py tests/oracles/earlier_version
 
+The YAML files are in today's layout; those that e5baf8b reads are in the history of this folder
+(commit 4cc7421).
+
 It runs ``mtl_hcc.fit`` on ``ct_mtl.yaml`` (the phantom, made and prepared anew) and on
 ``clinical_mtl.yaml`` (``clinical.csv``) and writes, with nine digits:
 
