@@ -178,10 +178,10 @@ def test_what_a_source_converted_to_is_watched_as_well(dicom, tmp_path):
     assert 0 < left < 0.7 * drawn
 
 
-def test_the_sheet_of_hcc_tace_seg_may_lie_elsewhere(shared_data, tmp_path):
+def test_the_sheet_of_hcc_tace_seg_may_lie_elsewhere(clinical_tables, tmp_path):
     sheet = tmp_path / "sheets" / "clinical.csv"
     sheet.parent.mkdir()
-    shutil.copy(shared_data / "hcc_tace_seg" / "clinical.csv", sheet)
+    shutil.copy(clinical_tables / "hcc_tace_seg" / "clinical.csv", sheet)
     (tmp_path / "hcc").mkdir()
     settings = {"preparation": None, "split": RandomSplit()}
 
