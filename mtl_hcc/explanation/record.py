@@ -121,17 +121,3 @@ def read_record(folder: Path, *, fingerprint: str | None = None) -> Record | Non
     except (OSError, SafetensorError, KeyError, ValueError):
         return None
     return Record(**values, arrays=arrays)
-
-
-def read_maps(folder: Path) -> dict[str, NDArray[np.float32]]:
-    """Return ``<task>/<phase>`` to the map on the prepared grid.
-
-    Args:
-        folder: Of the patient.
-    """
-    with safe_open(folder / RECORD, framework="numpy") as file:
-        return {
-            name.removeprefix("map/"): file.get_tensor(name)
-            for name in file.keys()  # noqa: SIM118 (safe_open is no mapping)
-            if name.startswith("map/")
-        }

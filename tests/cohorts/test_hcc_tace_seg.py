@@ -8,8 +8,8 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from dicom_writer import write_dicom_cohort
 
-from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
 from mtl_hcc.cohorts.hcc_tace_seg import HccTaceSeg
 from mtl_hcc.errors import CohortError, TableError
 

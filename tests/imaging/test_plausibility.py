@@ -8,8 +8,8 @@ import SimpleITK as sitk  # noqa: N813
 from drawing import ball, to_image
 from spoiling import SPOILT, changed, checked, images, images_and_maps, lower, maps, mirrored
 
+from mtl_hcc.cohorts.phantom.phantom_cohort import write_phantom
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
-from mtl_hcc.cohorts.phantom.write import write_phantom
 from mtl_hcc.errors import ImageError
 from mtl_hcc.imaging.preparation import Preparation
 

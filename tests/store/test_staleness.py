@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from dicom_writer import write_dicom_cohort
 
 from mtl_hcc.cohorts import ClinicalTable, DicomTree, HccTaceSeg, NiftiFolder
-from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.splits import RandomSplit, SingleSplit
 from mtl_hcc.errors import CohortError, StoreError, TableError
