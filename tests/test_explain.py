@@ -59,7 +59,7 @@ def test_each_patient_has_a_figure_per_task_and_a_map_per_task_and_phase(explain
             for phase in PHASES:
                 assert (explained / "maps" / patient / f"{task}_{phase}.nii.gz").is_file()
     assert not list(explained.rglob("*.tmp"))
-    assert not list(explained.rglob(".writing-*"))
+    assert not list(explained.rglob("*.tmp"))
 
 
 def test_a_map_lies_on_the_patients_own_image(phantom_run, explained):

@@ -1,4 +1,4 @@
-"""Which cells of a clinical table cannot be true: one small check per kind of fault."""
+"""What of a clinical table cannot be true: one small check per kind of fault; what looks odd."""
 
 import re
 from collections.abc import Hashable, Iterable, Iterator
@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.errors import TableError
-from mtl_hcc.patient import CLASS_COLUMNS, SURVIVAL_ENDPOINTS
+from mtl_hcc.metrics.time_units import unit_doubts
+from mtl_hcc.patient import CLASS_COLUMNS, EVERYBODY, SURVIVAL_ENDPOINTS
+from mtl_hcc.split_names import meant_split
 from mtl_hcc.spreadsheet_cells import unusable_name
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -193,3 +195,31 @@ def class_faults(table: pd.DataFrame) -> Iterator[LabelFault]:
             f"column mvi_grade: {row['mvi_grade']:g} contradicts mvi {row['mvi']:g} "
             "(M0 is 0, M1 and M2 are 1); correct one of them, or empty both",
         )
+
+
+def table_remarks(table: pd.DataFrame, *, file: str) -> pd.DataFrame:
+    """Return one quarantine row on what looks odd in a whole table, or none.
+
+    Unit of times, names of splits: no cell is wrong, everybody is kept. The row stands under the
+    name *(all patients)* and is told wherever the quarantine is shown.
+
+    Args:
+        table: Checked, with ``center``.
+        file: Its name, for messages.
+    """
+    said = []
+    for endpoint in SURVIVAL_ENDPOINTS:
+        column = f"{endpoint}_days"
+        if column in table:
+            doubts = unit_doubts(table[column], table["center"])
+            said += [f"column {column}: {doubt}" for doubt in doubts]
+    if "split" in table:
+        for name, number in table["split"].dropna().astype(str).value_counts().items():
+            if meant := meant_split(str(name)):
+                said.append(
+                    f"column split: {str(name)!r} ({number} patients) is not {meant}; rename it "
+                    f"if {meant} is meant"
+                )
+    reasons = [f"kept: {file}, {'; also '.join(said)}"] if said else []
+    rows = {"patient_id": [EVERYBODY] * len(reasons), "step": "table", "reason": reasons}
+    return pd.DataFrame(rows, dtype=object)

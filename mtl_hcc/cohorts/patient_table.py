@@ -15,10 +15,10 @@ from mtl_hcc.cohorts.label_checks import (
     name_faults,
     order_faults,
     survival_faults,
+    table_remarks,
     to_numbers,
 )
 from mtl_hcc.cohorts.table_file import read_table_file
-from mtl_hcc.cohorts.table_remarks import table_remarks
 from mtl_hcc.errors import TableError
 from mtl_hcc.metrics.predictions import POOLED
 from mtl_hcc.patient import SURVIVAL_ENDPOINTS, empty_quarantine

@@ -30,7 +30,7 @@ class Record:
         patient_id: Name of the patient.
         split: Split of the patient.
         center: Center of the patient.
-        scores: Task to score, see :mod:`mtl_hcc.explanation.score`.
+        scores: Task to score, see :func:`mtl_hcc.explanation.activation_map.task_score`.
         occluded: Region to task to score without the region.
         outcomes: Column to known outcome; ``None`` where unknown.
         predictions: Task to the columns of ``predictions.csv``.

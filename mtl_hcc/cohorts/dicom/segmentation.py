@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import find_objects
 
 from mtl_hcc.cohorts.dicom.geometry import VolumeGrid
 from mtl_hcc.cohorts.dicom.segment_meaning import REGIONS, Segment, read_segments
@@ -193,11 +194,8 @@ def _check_one_reading(
 
 def _box(mask: np.ndarray) -> tuple[slice, ...]:
     """Return the bounding box of a mask; an empty one for an empty mask."""
-    spans = []
-    for axis in range(mask.ndim):
-        seen = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        spans.append(slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0))
-    return tuple(spans)
+    boxes: list[tuple[slice, ...]] = find_objects(mask.astype(np.uint8))
+    return boxes[0] if boxes else (slice(0, 0),) * mask.ndim
 
 
 def _place(labels: np.ndarray, affine: np.ndarray, grid: VolumeGrid) -> LabelMap | None:
