@@ -20,7 +20,7 @@ from mtl_hcc.explanation.layers import MapLayer
 from mtl_hcc.explanation.measures import region_rows, sanity_rows
 from mtl_hcc.explanation.occlusion import phase_vectors, stem_regions, without_region
 from mtl_hcc.explanation.record import Record
-from mtl_hcc.explanation.regions import MOVED, Null, Zones
+from mtl_hcc.explanation.region_shares import MOVED, Null, Zones
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.nn import TaskHead
 from mtl_hcc.nn.network import PatientNetwork
