@@ -53,7 +53,7 @@ def tables(number: int, folder: Path) -> Row:
     from fuzz_tables import fuzz
 
     return _judged(
-        (one.ended == "refused", f"seed {one.seed}: {one.fault}" if one.fault else "")
+        (one.code == 2, f"seed {one.seed}: {one.fault}" if one.fault else "")
         for one in fuzz(range(number), folder)
     )
 

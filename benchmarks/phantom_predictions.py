@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.cohorts.phantom.phantom_cohort import draw_tables
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
-from mtl_hcc.cohorts.phantom.write import draw_tables
 from mtl_hcc.estimators.clinical_baseline import clinical_baseline
 from mtl_hcc.estimators.oracle import oracle_predictions
 

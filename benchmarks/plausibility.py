@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT / "tests" / "imaging"))
 import joblib  # noqa: E402
 from spoiling import SPOILT, checked, images_and_maps  # noqa: E402
 
+from mtl_hcc.cohorts.phantom.phantom_cohort import write_phantom  # noqa: E402
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings  # noqa: E402
-from mtl_hcc.cohorts.phantom.write import write_phantom  # noqa: E402
 from mtl_hcc.errors import ImageError  # noqa: E402
 
 CENTERS = ("I", "II", "III", "IV", "V", "VI")

@@ -14,7 +14,7 @@ from mtl_hcc.command_line.output_place import check_output_folder
 from mtl_hcc.errors import CohortError
 from mtl_hcc.explanation.activation_map import Method
 from mtl_hcc.explanation.explain_cohort import explain_cohort, settings_text, write_tables
-from mtl_hcc.explanation.plan import make_plan, pools_by_region
+from mtl_hcc.explanation.explanation_plan import make_plan, pools_by_region
 from mtl_hcc.runs.checkpoint import load_model
 
 DESCRIPTION = """Show where a trained network looks, and what it cannot do without.

@@ -1,4 +1,4 @@
-"""What all tests share: where the openly licensed real data lie, a finished run, a quiet W&B."""
+"""What all tests share: where real tables and real images lie, a finished run, a quiet W&B."""
 
 import os
 from pathlib import Path
@@ -14,13 +14,37 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+SLOW_FIXTURES = {"phantom_run", "made"}
+"""They train and report for more than ten seconds before the first test that asks for them."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests as slow that need a slow fixture."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def clinical_tables() -> Path:
+    """Return the folder of the real clinical tables that every clone holds."""
+    return Path(__file__).parent / "data"
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Return the folder of real data, or skip: set MTL_HCC_DATA, or put it beside the checkout."""
+    """Return the folder of real images, or skip: they are too large to be kept here.
+
+    Set MTL_HCC_DATA, or put the folder beside the checkout.
+    """
     beside = Path(__file__).parents[2] / "shared" / "data"
     root = Path(os.environ.get("MTL_HCC_DATA", beside))
     if not root.is_dir():
-        pytest.skip(f"real data not found at {root}; set MTL_HCC_DATA to run this test")
+        pytest.skip(
+            f"no folder {root} with real images (CT of CHAOS, CT and MR of TotalSegmentator, "
+            "a leg of Soft-tissue-Sarcoma, segmentations of dcmqi): set MTL_HCC_DATA to it"
+        )
     return root
 
 

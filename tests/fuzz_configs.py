@@ -12,7 +12,6 @@ import signal
 import traceback
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from fuzzing import Tried, fault_of_refusal
 from tiny_training import tiny_config, write_clinical_cohort
 
 from mtl_hcc.command_line.config import plain_config
@@ -30,25 +30,6 @@ TEXTS = ["", "nonsense", "last", "os", "../x", "[1, 2", "null", "=1+1", "x" * 50
 OTHERS: list[Any] = [None, True, False, [], {}, [None], ["os", "os"], {"a": 1}, [[1]], {"": ""}]
 # Settings that say where to write, or that start more processes than the one that is watched.
 _LEFT_ALONE = {"run", "store", "cohort", "devices", "num_nodes", "strategy", "workers"}
-
-
-@dataclass(frozen=True)
-class Tried:
-    """How one config ended.
-
-    Attributes:
-        seed: Makes the same config again.
-        changed: What was damaged.
-        code: Exit code; ``None`` after a traceback.
-        said: The message, or the traceback.
-        fault: What is wrong with the end; empty when nothing is.
-    """
-
-    seed: int
-    changed: str
-    code: int | None
-    said: str
-    fault: str
 
 
 def fuzz(seeds: range, folder: Path) -> Iterator[Tried]:
@@ -80,12 +61,12 @@ def try_config(seed: int, sound: dict[str, Any], folder: Path) -> Tried:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main(["--config", str(folder / "config.yaml")])
     except BaseException:  # what is looked for; SystemExit as well
-        return Tried(seed, changed, None, traceback.format_exc(), "a traceback")
+        return Tried(seed, None, traceback.format_exc(), "a traceback", changed)
     finally:
         signal.alarm(0)
     fault = _fault(code, err.getvalue(), folder / "run")
     shutil.rmtree(folder)
-    return Tried(seed, changed, code, err.getvalue(), fault)
+    return Tried(seed, code, err.getvalue(), fault, changed)
 
 
 def _too_long(*_: object) -> None:
@@ -94,9 +75,7 @@ def _too_long(*_: object) -> None:
 
 def _fault(code: int, err: str, run: Path) -> str:
     if code == 2:
-        if len(err) < 40 or "Error: " not in err:
-            return "no message"
-        return "results although it was refused" if (run / "metrics.csv").exists() else ""
+        return fault_of_refusal(err, (run / "metrics.csv").exists())
     if code:
         return f"exit code {code}"
     rows = pd.read_csv(run / "predictions.csv")

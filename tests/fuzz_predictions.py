@@ -9,12 +9,12 @@ import contextlib
 import io
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from fuzzing import Tried, fault_of_refusal
 
 CELLS = [
     "", "nan", "NaN", "inf", "-inf", "1e400", "0", "1", "2", "-1", "0.5", "1.5", "1e-9", "1e12",
@@ -36,23 +36,6 @@ COLUMNS = [
 ROUNDING = 1e-9
 Rows = npt.NDArray[np.bool_]
 """(row,) Which rows are damaged."""
-
-
-@dataclass(frozen=True)
-class Tried:
-    """How one table ended.
-
-    Attributes:
-        seed: Makes the same table again.
-        code: Exit code; ``None`` after a traceback.
-        said: The message, or the traceback.
-        fault: What is wrong with the end; empty when nothing is.
-    """
-
-    seed: int
-    code: int | None
-    said: str
-    fault: str
 
 
 def fuzz(seeds: range, folder: Path) -> Iterator[Tried]:
@@ -98,9 +81,7 @@ def try_table(seed: int, folder: Path) -> Tried:
 
 def _fault(code: int, out: str, err: str, folder: Path) -> str:
     if code == 2:
-        if len(err) < 40 or "Error: " not in err:
-            return "no message"
-        return "output although it was refused" if (folder / "out").exists() else ""
+        return fault_of_refusal(err, (folder / "out").exists())
     if code:
         return f"exit code {code}"
     for name, numbers in {

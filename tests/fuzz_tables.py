@@ -7,11 +7,11 @@ benchmark may call :func:`fuzz` with thousands.
 
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from fuzzing import Tried
 
 from mtl_hcc.cohorts import ClinicalTable, NiftiFolder, read_patient_table
 from mtl_hcc.errors import MtlHccError
@@ -28,23 +28,6 @@ COLUMNS = [
     "center", "split", "age_years", "", "Unnamed: 0", "=x", "os_months", "n", "group", "all",
 ]  # fmt: skip
 ENCODINGS = ["utf-8"] * 12 + ["utf-8-sig", "utf-16", "latin-1", "cp1252"]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """How one table was read.
-
-    Attributes:
-        seed: Makes the same table again.
-        ended: ``read``, ``refused``, or ``traceback``.
-        said: The message, or the traceback.
-        fault: What is wrong; empty when nothing is.
-    """
-
-    seed: int
-    ended: str
-    said: str
-    fault: str
 
 
 def fuzz(seeds: range, folder: Path) -> Iterator[Tried]:
@@ -82,10 +65,10 @@ def try_table(seed: int, folder: Path) -> Tried:
     except MtlHccError as error:
         said = str(error)
         named = path.name in said or str(folder) in said
-        return Tried(seed, "refused", said, "" if named and len(said) > 40 else "no place named")
+        return Tried(seed, 2, said, "" if named and len(said) > 40 else "no place named")
     except Exception:  # what is looked for
-        return Tried(seed, "traceback", traceback.format_exc(), "a traceback")
-    return Tried(seed, "read", "", _fault(table, quarantine, names, path))
+        return Tried(seed, None, traceback.format_exc(), "a traceback")
+    return Tried(seed, 0, "", _fault(table, quarantine, names, path))
 
 
 def _parts(cohort: object) -> tuple[pd.DataFrame, pd.DataFrame]:

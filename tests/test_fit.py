@@ -300,6 +300,7 @@ def cohort_with_holes(phantom_run, tmp_path_factory) -> Any:
     return root
 
 
+@pytest.mark.slow
 def test_a_cohort_without_split_column_with_missing_labels_and_phases_trains(
     cohort_with_holes, tmp_path
 ):

@@ -43,6 +43,7 @@ def test_a_hostile_model_runs_nothing_and_is_refused_with_a_reason(name: str, im
     assert not list(importable.rglob(PROOF)), "its code ran"
 
 
+@pytest.mark.slow
 def test_the_code_would_run_if_its_package_were_trusted(importable: Path):
     path = lay_out(HOSTILE_MODELS["code as a head"], importable)
     done = call(predict.main, "--checkpoint", path, "--cohort", "absent")

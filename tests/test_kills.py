@@ -115,6 +115,7 @@ def killed(whole: Path) -> tuple[Path, list[Path]]:
         temporary.rmdir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(KILLS)), ids=KILLS)
 def test_a_run_killed_anywhere_in_an_epoch_ends_as_the_unbroken_one(
     number: int, killed: tuple[Path, list[Path]]
@@ -133,6 +134,7 @@ def test_a_run_killed_anywhere_in_an_epoch_ends_as_the_unbroken_one(
     assert list(run.rglob("*.tmp")) == [], "they are removed"
 
 
+@pytest.mark.slow
 def test_kills_leave_nothing_in_the_folder_for_temporary_files(killed: tuple[Path, list[Path]]):
     _, left = killed
     assert left == []

@@ -13,8 +13,8 @@ import yaml
 from tiny_runs import call, copy_cohort
 
 from mtl_hcc import evaluate, predict
+from mtl_hcc.cohorts.phantom.phantom_cohort import write_phantom
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
-from mtl_hcc.cohorts.phantom.write import write_phantom
 
 pytestmark = pytest.mark.xdist_group("phantom run")
 

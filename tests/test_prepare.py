@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
+from dicom_writer import write_dicom_cohort
 from tiny_runs import BRIEF, QUIET, Finished, call, copy_cohort, ct_flags
 
 from mtl_hcc import fit, prepare
-from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
 from mtl_hcc.store.prepared_store import PreparedStore
 
 pytestmark = pytest.mark.xdist_group("phantom run")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from dicom_writer import write_dicom_cohort
 from tiny_runs import call, copy_cohort, ct_flags
 
 from mtl_hcc import prepare
-from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
 
 pytestmark = pytest.mark.xdist_group("phantom run")
 

@@ -1,4 +1,4 @@
-"""Which cells of a clinical table cannot be true: one small check per kind of fault."""
+"""What of a clinical table cannot be true: one small check per kind of fault; what looks odd."""
 
 import re
 from collections.abc import Hashable, Iterable, Iterator
@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.errors import TableError
-from mtl_hcc.patient import CLASS_COLUMNS, SURVIVAL_ENDPOINTS
+from mtl_hcc.metrics.time_units import unit_doubts
+from mtl_hcc.patient import CLASS_COLUMNS, EVERYBODY, SURVIVAL_ENDPOINTS
+from mtl_hcc.split_names import meant_split
 from mtl_hcc.spreadsheet_cells import unusable_name
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -20,7 +22,7 @@ OR_EMPTY = "or leave the cell empty if it is not known"
 
 
 @dataclass(frozen=True)
-class Fault:
+class LabelFault:
     """One thing that cannot be true in one row.
 
     Attributes:
@@ -55,7 +57,7 @@ def endpoint_columns(column: str) -> tuple[str, ...]:
     return (column,)
 
 
-def to_numbers(cells: pd.Series, *, file: str) -> tuple[pd.Series, list[Fault]]:
+def to_numbers(cells: pd.Series, *, file: str) -> tuple[pd.Series, list[LabelFault]]:
     """Return a numeric column and the cells that are not numbers.
 
     Args:
@@ -81,7 +83,7 @@ def to_numbers(cells: pd.Series, *, file: str) -> tuple[pd.Series, list[Fault]]:
     numbers = pd.Series(np.nan, index=cells.index, name=cells.name, dtype=float)
     numbers[known.index[is_number]] = known[is_number].astype(float)
     faults = [
-        Fault(
+        LabelFault(
             _number(line),
             endpoint_columns(column),
             f"column {column}: {text!r} is not a number; write one with a decimal point, "
@@ -98,7 +100,7 @@ def _is_number(cell: object) -> bool:
     return bool(np.isfinite(cell))  # type: ignore[call-overload]
 
 
-def name_faults(table: pd.DataFrame, columns: Iterable[str]) -> Iterator[Fault]:
+def name_faults(table: pd.DataFrame, columns: Iterable[str]) -> Iterator[LabelFault]:
     """Yield names of centers and splits that a spreadsheet would run, or cannot show.
 
     Args:
@@ -110,14 +112,14 @@ def name_faults(table: pd.DataFrame, columns: Iterable[str]) -> Iterator[Fault]:
             continue
         for line, name in table[column].dropna().items():
             if odd := unusable_name(str(name)):
-                yield Fault(
+                yield LabelFault(
                     _number(line),
                     (column,),
                     f"column {column}: {str(name)!r} {odd}; write another name",
                 )
 
 
-def survival_faults(table: pd.DataFrame) -> Iterator[Fault]:
+def survival_faults(table: pd.DataFrame) -> Iterator[LabelFault]:
     """Yield times that are not positive, events that are not 0/1, and one without the other."""
     for endpoint in SURVIVAL_ENDPOINTS:
         days, event = pair = (f"{endpoint}_days", f"{endpoint}_event")
@@ -126,7 +128,7 @@ def survival_faults(table: pd.DataFrame) -> Iterator[Fault]:
         for line, time, happened in zip(table.index, table[days], table[event], strict=True):
             reason = _survival_fault(days, event, time, happened)
             if reason:
-                yield Fault(_number(line), pair, reason)
+                yield LabelFault(_number(line), pair, reason)
 
 
 def _survival_fault(days: str, event: str, time: float, happened: float) -> str:
@@ -144,14 +146,14 @@ def _survival_fault(days: str, event: str, time: float, happened: float) -> str:
     return ""
 
 
-def order_faults(table: pd.DataFrame) -> Iterator[Fault]:
+def order_faults(table: pd.DataFrame) -> Iterator[LabelFault]:
     """Yield recurrence-free survival that contradicts overall survival."""
     if not {"os_days", "rfs_days"} <= set(table):
         return
     # A negative OS is reported by itself and says nothing about RFS.
     later = (table["rfs_days"] > table["os_days"]) & (table["os_days"] >= 0)
     for line, row in table[later].iterrows():
-        yield Fault(
+        yield LabelFault(
             _number(line),
             ("rfs_days", "rfs_event"),
             f"column rfs_days: {row['rfs_days']:g} is longer than os_days {row['os_days']:g}; "
@@ -159,7 +161,7 @@ def order_faults(table: pd.DataFrame) -> Iterator[Fault]:
         )
     same = table["rfs_days"] == table["os_days"]
     for line in table.index[same & (table["rfs_event"] == 0) & (table["os_event"] == 1)]:
-        yield Fault(
+        yield LabelFault(
             _number(line),
             (),
             "column rfs_event: 0 although the patient died on that day; a death counts as an "
@@ -168,7 +170,7 @@ def order_faults(table: pd.DataFrame) -> Iterator[Fault]:
         )
 
 
-def class_faults(table: pd.DataFrame) -> Iterator[Fault]:
+def class_faults(table: pd.DataFrame) -> Iterator[LabelFault]:
     """Yield classes that do not exist and an MVI grade that contradicts MVI."""
     for column, classes in CLASS_COLUMNS.items():
         if column not in table:
@@ -178,7 +180,7 @@ def class_faults(table: pd.DataFrame) -> Iterator[Fault]:
         wrong = table[column].notna() & ~table[column].isin(allowed)
         for line, value in table.loc[wrong, column].items():
             verdict = f"neither {names}" if classes == 2 else names
-            yield Fault(
+            yield LabelFault(
                 _number(line),
                 (column,),
                 f"column {column}: {value:g} is {verdict}; correct it, {OR_EMPTY}",
@@ -187,9 +189,37 @@ def class_faults(table: pd.DataFrame) -> Iterator[Fault]:
         return
     both = table[["mvi", "mvi_grade"]].dropna()
     for line, row in both[(both["mvi"] > 0) != (both["mvi_grade"] > 0)].iterrows():
-        yield Fault(
+        yield LabelFault(
             _number(line),
             ("mvi", "mvi_grade"),
             f"column mvi_grade: {row['mvi_grade']:g} contradicts mvi {row['mvi']:g} "
             "(M0 is 0, M1 and M2 are 1); correct one of them, or empty both",
         )
+
+
+def table_remarks(table: pd.DataFrame, *, file: str) -> pd.DataFrame:
+    """Return one quarantine row on what looks odd in a whole table, or none.
+
+    Unit of times, names of splits: no cell is wrong, everybody is kept. The row stands under the
+    name *(all patients)* and is told wherever the quarantine is shown.
+
+    Args:
+        table: Checked, with ``center``.
+        file: Its name, for messages.
+    """
+    said = []
+    for endpoint in SURVIVAL_ENDPOINTS:
+        column = f"{endpoint}_days"
+        if column in table:
+            doubts = unit_doubts(table[column], table["center"])
+            said += [f"column {column}: {doubt}" for doubt in doubts]
+    if "split" in table:
+        for name, number in table["split"].dropna().astype(str).value_counts().items():
+            if meant := meant_split(str(name)):
+                said.append(
+                    f"column split: {str(name)!r} ({number} patients) is not {meant}; rename it "
+                    f"if {meant} is meant"
+                )
+    reasons = [f"kept: {file}, {'; also '.join(said)}"] if said else []
+    rows = {"patient_id": [EVERYBODY] * len(reasons), "step": "table", "reason": reasons}
+    return pd.DataFrame(rows, dtype=object)

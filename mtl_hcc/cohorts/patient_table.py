@@ -9,16 +9,16 @@ import pandas as pd
 
 from mtl_hcc.cohorts.column_map import LABEL_COLUMNS, map_columns, missing_column
 from mtl_hcc.cohorts.label_checks import (
-    Fault,
+    LabelFault,
     carries_unit,
     class_faults,
     name_faults,
     order_faults,
     survival_faults,
+    table_remarks,
     to_numbers,
 )
 from mtl_hcc.cohorts.table_file import read_table_file
-from mtl_hcc.cohorts.table_remarks import table_remarks
 from mtl_hcc.errors import TableError
 from mtl_hcc.metrics.predictions import POOLED
 from mtl_hcc.patient import SURVIVAL_ENDPOINTS, empty_quarantine
@@ -154,10 +154,10 @@ def _check_names(cells: pd.DataFrame, file: str) -> tuple[pd.DataFrame, pd.DataF
     return table, _quarantine(reasons)
 
 
-def _numbers(cells: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[Fault]]:
+def _numbers(cells: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[LabelFault]]:
     """Type the columns: labels and columns with a unit are numbers, others if all cells are."""
     typed: dict[str, pd.Series] = {}
-    faults: list[Fault] = []
+    faults: list[LabelFault] = []
     for column in map(str, cells):
         typed[column] = cells[column]
         if column in (*TEXT_COLUMNS, "patient_id"):
@@ -199,10 +199,10 @@ def _centers(table: pd.DataFrame, file: str) -> pd.Series:
 
 
 def _set_aside(
-    table: pd.DataFrame, faults: list[Fault], file: str, bad_labels: BadLabels
+    table: pd.DataFrame, faults: list[LabelFault], file: str, bad_labels: BadLabels
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Drop, or keep with blanked labels, the patients with faults; return who and why."""
-    by_line: dict[int, list[Fault]] = {}
+    by_line: dict[int, list[LabelFault]] = {}
     for fault in faults:
         by_line.setdefault(fault.line, []).append(fault)
     reasons: dict[str, str] = {}

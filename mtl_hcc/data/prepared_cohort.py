@@ -86,7 +86,7 @@ class PreparedCohort:
         """Return whether no phantom is needed, or it is there."""
         if self.phantom is None:
             return True
-        from mtl_hcc.cohorts.phantom.write import is_complete
+        from mtl_hcc.cohorts.phantom.phantom_cohort import is_complete
 
         return is_complete(self.cohort, self.phantom)
 
@@ -101,7 +101,7 @@ class PreparedCohort:
     def _make(self) -> None:
         """Make or renew what is not there or not current."""
         if self.phantom is not None and not self._has_phantom():
-            from mtl_hcc.cohorts.phantom.write import write_phantom
+            from mtl_hcc.cohorts.phantom.phantom_cohort import write_phantom
 
             if not self.cohort.exists():
                 print(f"No data.cohort given: making a phantom in {self.cohort}", flush=True)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.explanation.layers import MapLayer
-from mtl_hcc.explanation.score import task_score
 from mtl_hcc.nn import TaskHead
 from mtl_hcc.nn.network import PatientNetwork
 
@@ -82,6 +81,22 @@ def weigh(features: Tensor, gradient: Tensor, method: Method) -> Tensor:
     if method == "gradcam":
         gradient = gradient.mean(dim=(2, 3, 4), keepdim=True)
     return (gradient * features).sum(dim=1).relu()
+
+
+def task_score(head: TaskHead, output: Tensor) -> Tensor:
+    r"""Return the score that maps and occlusion explain, (patient,).
+
+    Survival: the log hazard. Classes: the log odds of any class above 0,
+    :math:`\log \sum_{k>0} e^{z_k} - z_0`; with two classes that is the logit of the positive class
+    minus the other one, with M0, M1, M2 the log odds of any invasion.
+
+    Args:
+        head: Of the task.
+        output: (patient, outputs) of the head.
+    """
+    if head.kind == "survival":
+        return output[:, 0]
+    return output[:, 1:].logsumexp(dim=1) - output[:, 0]
 
 
 def on_image_grid(cells: FloatMap, layer: MapLayer, shape: tuple[int, ...]) -> FloatMap:

@@ -15,6 +15,7 @@ from mtl_hcc.batch import PatientBatch
 from mtl_hcc.data.dataset import collate
 from mtl_hcc.errors import MtlHccError, StoreError
 from mtl_hcc.explanation.explain_patient import explain_patient
+from mtl_hcc.explanation.explanation_plan import ExplanationPlan
 from mtl_hcc.explanation.occlusion_tables import (
     attention_table,
     occlusion_table,
@@ -26,7 +27,6 @@ from mtl_hcc.explanation.patient_files import (
     write_overlays,
     write_own_maps,
 )
-from mtl_hcc.explanation.plan import Plan
 from mtl_hcc.explanation.record import VERSION, Record, folder_name, read_record, write_record
 from mtl_hcc.explanation.region_tables import (
     pooled_regions,
@@ -37,7 +37,7 @@ from mtl_hcc.explanation.region_tables import (
 from mtl_hcc.training.module import MultiTaskModule
 
 
-def explain_cohort(plan: Plan) -> tuple[list[Record], LeftOut]:
+def explain_cohort(plan: ExplanationPlan) -> tuple[list[Record], LeftOut]:
     """Explain every patient of a plan and write maps and overlays.
 
     A patient who was explained before with the same weights, settings and image is not explained
@@ -63,7 +63,7 @@ def explain_cohort(plan: Plan) -> tuple[list[Record], LeftOut]:
 
 
 def write_tables(
-    plan: Plan, records: list[Record], left_out: LeftOut, *, bootstraps: int
+    plan: ExplanationPlan, records: list[Record], left_out: LeftOut, *, bootstraps: int
 ) -> dict[str, pd.DataFrame]:
     """Write all tables of an explanation, and return them by file name.
 
@@ -101,7 +101,7 @@ def write_tables(
     return tables
 
 
-def _quarantine(plan: Plan, left_out: LeftOut) -> pd.DataFrame:
+def _quarantine(plan: ExplanationPlan, left_out: LeftOut) -> pd.DataFrame:
     """Return who could not be prepared, and who could not be explained."""
     unprepared = plan.store.quarantine
     unprepared = unprepared[~unprepared["patient_id"].isin(plan.store.manifest["patient_id"])]
@@ -109,7 +109,7 @@ def _quarantine(plan: Plan, left_out: LeftOut) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["patient_id", "step", "reason"])
 
 
-def settings_text(plan: Plan, extra: Mapping[str, object]) -> str:
+def settings_text(plan: ExplanationPlan, extra: Mapping[str, object]) -> str:
     """Return ``explain.yaml``: settings, and the resolution of the maps.
 
     Args:
@@ -142,7 +142,7 @@ def weights_hash(module: MultiTaskModule) -> str:
     return total.hexdigest()
 
 
-def _explain_one(plan: Plan, place: int, weights: str, left_out: LeftOut) -> Record:
+def _explain_one(plan: ExplanationPlan, place: int, weights: str, left_out: LeftOut) -> Record:
     """Return the record of one patient, explained now or before."""
     patient_id = plan.dataset.patient_ids[place]
     folder = plan.output / "maps" / folder_name(patient_id)
@@ -171,7 +171,7 @@ def _explain_one(plan: Plan, place: int, weights: str, left_out: LeftOut) -> Rec
     return record
 
 
-def _fingerprint(plan: Plan, patient_id: str, batch: PatientBatch, weights: str) -> str:
+def _fingerprint(plan: ExplanationPlan, patient_id: str, batch: PatientBatch, weights: str) -> str:
     """Return a hash of all that a patient's results depend on."""
     manifest = plan.store.manifest
     image = manifest.loc[manifest["patient_id"] == patient_id, "fingerprint"]

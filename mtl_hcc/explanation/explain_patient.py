@@ -9,13 +9,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mtl_hcc.batch import PatientBatch, ViewBatch
-from mtl_hcc.explanation.activation_map import FloatMap, Method, activation_maps, on_image_grid
+from mtl_hcc.explanation.activation_map import (
+    FloatMap,
+    Method,
+    activation_maps,
+    on_image_grid,
+    task_score,
+)
 from mtl_hcc.explanation.layers import MapLayer
 from mtl_hcc.explanation.measures import region_rows, sanity_rows
 from mtl_hcc.explanation.occlusion import Passed, passing, stem_regions, without_region
 from mtl_hcc.explanation.record import Record
-from mtl_hcc.explanation.regions import MOVED, Null, Zones
-from mtl_hcc.explanation.score import task_score
+from mtl_hcc.explanation.region_shares import MOVED, Null, Zones
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.nn import TaskHead
 from mtl_hcc.nn.network import PatientNetwork

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mtl_hcc.explanation.activation_map import FloatMap
 from mtl_hcc.explanation.randomization import rank_correlation
 from mtl_hcc.explanation.record import Row
-from mtl_hcc.explanation.regions import (
+from mtl_hcc.explanation.region_shares import (
     MOVED,
     PARTS,
     Null,

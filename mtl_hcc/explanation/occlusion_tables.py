@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from mtl_hcc.explanation.activation_map import task_score
 from mtl_hcc.explanation.occlusion import phase_method, region_method, without_phase
 from mtl_hcc.explanation.record import Record, who
-from mtl_hcc.explanation.score import task_score
 from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts, two_sided_p
 from mtl_hcc.metrics.classification.class_statistics import WHY_NOT, auc_statistic
 from mtl_hcc.metrics.statistic import Statistic, point_value

@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
+from mtl_hcc.atomic import write_bytes
 from mtl_hcc.errors import ImageError
 from mtl_hcc.imaging.crop import to_lps
 from mtl_hcc.imaging.grid import Grid
@@ -122,8 +123,7 @@ def write_nifti(image: sitk.Image, path: Path) -> None:
         image: What to write.
         path: ``*.nii.gz``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-        unfinished = Path(folder) / path.name
-        sitk.WriteImage(image, str(unfinished), useCompression=True, compressionLevel=1)
-        unfinished.replace(path)
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / path.name
+        sitk.WriteImage(image, str(written), useCompression=True, compressionLevel=1)
+        write_bytes(path, written.read_bytes())

@@ -10,8 +10,8 @@ import numpy as np
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.errors import MtlHccError
 from mtl_hcc.explanation.activation_map import FloatMap
+from mtl_hcc.explanation.explanation_plan import ExplanationPlan
 from mtl_hcc.explanation.own_grid import own_map, write_nifti
-from mtl_hcc.explanation.plan import Plan
 from mtl_hcc.explanation.record import Record, folder_name
 from mtl_hcc.figures.overlay import overlay
 from mtl_hcc.imaging.prepared_patient import PreparedPatient
@@ -34,7 +34,7 @@ class LeftOut:
         self.rows.append({"patient_id": patient_id, "step": step, "reason": reason})
 
 
-def expected_files(plan: Plan, record: Record) -> Iterator[Path]:
+def expected_files(plan: ExplanationPlan, record: Record) -> Iterator[Path]:
     """Yield the files that an explained patient has, besides the record."""
     name = folder_name(record.patient_id)
     for task in record.scores:
@@ -46,7 +46,7 @@ def expected_files(plan: Plan, record: Record) -> Iterator[Path]:
 
 
 def write_own_maps(
-    plan: Plan,
+    plan: ExplanationPlan,
     record: Record,
     maps: Mapping[tuple[str, str], FloatMap],
     prepared: PreparedPatient,
@@ -75,7 +75,10 @@ def write_own_maps(
 
 
 def write_overlays(
-    plan: Plan, record: Record, maps: Mapping[tuple[str, str], FloatMap], prepared: PreparedPatient
+    plan: ExplanationPlan,
+    record: Record,
+    maps: Mapping[tuple[str, str], FloatMap],
+    prepared: PreparedPatient,
 ) -> None:
     """Draw one figure per task."""
     shown = [plan.phases.index(phase) for phase in record.present]

@@ -30,7 +30,7 @@ class Record:
         patient_id: Name of the patient.
         split: Split of the patient.
         center: Center of the patient.
-        scores: Task to score, see :mod:`mtl_hcc.explanation.score`.
+        scores: Task to score, see :func:`mtl_hcc.explanation.activation_map.task_score`.
         occluded: Region to task to score without the region.
         outcomes: Column to known outcome; ``None`` where unknown.
         predictions: Task to the columns of ``predictions.csv``.
@@ -122,17 +122,3 @@ def read_record(folder: Path, *, fingerprint: str | None = None) -> Record | Non
     except (OSError, SafetensorError, KeyError, ValueError):
         return None
     return Record(**values, arrays=arrays)
-
-
-def read_maps(folder: Path) -> dict[str, NDArray[np.float32]]:
-    """Return ``<task>/<phase>`` to the map on the prepared grid.
-
-    Args:
-        folder: Of the patient.
-    """
-    with safe_open(folder / RECORD, framework="numpy") as file:
-        return {
-            name.removeprefix("map/"): file.get_tensor(name)
-            for name in file.keys()  # noqa: SIM118 (safe_open is no mapping)
-            if name.startswith("map/")
-        }

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.explanation.record import Record, who
-from mtl_hcc.explanation.regions import MOVED, one_sided_p
+from mtl_hcc.explanation.region_shares import MOVED, one_sided_p
 from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
 
 REGION_COLUMNS = [

@@ -1,6 +1,6 @@
 """What the network is trained on: the Cox loss, the risk bank and the weighting of the tasks."""
 
-from mtl_hcc.losses.baseline import breslow_cumulative_hazard, survival_probability
+from mtl_hcc.losses.breslow import breslow_cumulative_hazard, survival_probability
 from mtl_hcc.losses.cox import Ties, neg_partial_log_likelihood
 from mtl_hcc.losses.risk_bank import RiskBank
 from mtl_hcc.losses.weighting import (

@@ -8,8 +8,8 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from dicom_writer import write_dicom_cohort
 
-from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
 from mtl_hcc.cohorts.hcc_tace_seg import HccTaceSeg
 from mtl_hcc.errors import CohortError, TableError
 
@@ -75,8 +75,8 @@ def published(published_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(published_once, tmp_path / "hcc"))
 
 
-def test_the_real_sheet_has_105_patients_and_the_events_that_csv_counts(shared_data):
-    folder = shared_data / "hcc_tace_seg"
+def test_the_real_sheet_has_105_patients_and_the_events_that_csv_counts(clinical_tables):
+    folder = clinical_tables / "hcc_tace_seg"
     with (folder / "clinical.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     table = HccTaceSeg().read(folder).table
@@ -100,16 +100,16 @@ def test_the_real_sheet_has_105_patients_and_the_events_that_csv_counts(shared_d
         )
 
 
-def test_macroscopic_invasion_is_never_called_mvi(shared_data):
-    cohort = HccTaceSeg().read(shared_data / "hcc_tace_seg")
+def test_macroscopic_invasion_is_never_called_mvi(clinical_tables):
+    cohort = HccTaceSeg().read(clinical_tables / "hcc_tace_seg")
     assert not {"mvi", "mvi_grade", "rfs_days", "rfs_event"} & set(cohort.table)
     assert cohort.patients == {}
     assert cohort.quarantine.empty
     assert set(cohort.table["center"]) == {"MD Anderson"}
 
 
-def test_progression_free_survival_on_request(shared_data):
-    folder = shared_data / "hcc_tace_seg"
+def test_progression_free_survival_on_request(clinical_tables):
+    folder = clinical_tables / "hcc_tace_seg"
     table = HccTaceSeg(rfs="progression_or_death").read(folder / "clinical.csv").table
     with (folder / "clinical.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

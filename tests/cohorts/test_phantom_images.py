@@ -10,9 +10,9 @@ from scipy import ndimage
 from mtl_hcc.cohorts.phantom import PhantomSettings
 from mtl_hcc.cohorts.phantom.latents import LATENTS, draw_latents, draw_luck
 from mtl_hcc.cohorts.phantom.lesion import Bumps
-from mtl_hcc.cohorts.phantom.patient import Scan, scan_patient
-from mtl_hcc.cohorts.phantom.scanner import SCANNERS, Acquisition
-from mtl_hcc.cohorts.phantom.space import Grid, ellipsoid, filled
+from mtl_hcc.cohorts.phantom.phantom_patient import PhantomScan, scan_patient
+from mtl_hcc.cohorts.phantom.scanner import SCANNERS, BreathHold
+from mtl_hcc.cohorts.phantom.space import FineGrid, ellipsoid, filled
 from mtl_hcc.patient import CT_PHASES
 from mtl_hcc.regions import Label
 
@@ -27,7 +27,7 @@ def latents() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def scans(latents) -> list[dict[str, Scan]]:
+def scans(latents) -> list[dict[str, PhantomScan]]:
     settings = PhantomSettings()
     return [
         scan_patient(row, "I", settings, np.random.default_rng(number))
@@ -35,18 +35,18 @@ def scans(latents) -> list[dict[str, Scan]]:
     ]
 
 
-def millimeters(scan: Scan) -> tuple[float, ...]:
+def millimeters(scan: PhantomScan) -> tuple[float, ...]:
     return scan.spacing[::-1]
 
 
-def distance_to_tumor(scan: Scan) -> np.ndarray:
+def distance_to_tumor(scan: PhantomScan) -> np.ndarray:
     """Signed distance to the true tumor surface in mm, negative inside."""
     tumor, spacing = scan.true_regions == Label.TUMOR, millimeters(scan)
     outside = ndimage.distance_transform_edt(~tumor, sampling=spacing)
     return outside - ndimage.distance_transform_edt(tumor, sampling=spacing)
 
 
-def contrasts(scan: Scan, radius: float) -> dict[str, float]:
+def contrasts(scan: PhantomScan, radius: float) -> dict[str, float]:
     """Mean HU over the liver, in zones around the true tumor surface."""
     away = distance_to_tumor(scan)
     liver = scan.true_regions == Label.LIVER
@@ -199,13 +199,13 @@ def test_the_external_scanner_has_thick_slices_and_an_offset(middle):
 
 
 def test_sampling_keeps_means_volumes_and_moves_by_the_shift():
-    grid = Grid.fine()
+    grid = FineGrid.fine()
     ball = filled(ellipsoid(grid, (10, -20, 4), (30, 30, 30)))
     quiet = replace(SCANNERS["III"], noise_hu=0.0, hu_offset=0.0)
-    seen = Acquisition.of(quiet, np.array([2.0, -1.0, 3.0])).sample(ball)
+    seen = BreathHold.of(quiet, np.array([2.0, -1.0, 3.0])).sample(ball)
     voxel = quiet.pixel_mm**2 * quiet.thickness_mm
     assert seen.sum() * voxel == pytest.approx(4 / 3 * np.pi * 30**3, rel=0.02)
-    x, y, z = Acquisition.of(quiet, np.zeros(3)).coordinates()
+    x, y, z = BreathHold.of(quiet, np.zeros(3)).coordinates()
     middle_of = [
         np.average(axis, weights=seen.sum(axis=others))
         for axis, others in ((x, (0, 1)), (y, (0, 2)), (z, (1, 2)))
@@ -214,8 +214,8 @@ def test_sampling_keeps_means_volumes_and_moves_by_the_shift():
 
 
 def test_noise_has_the_stated_size():
-    acquisition = Acquisition.of(SCANNERS["I"], np.zeros(3))
-    flat = np.full(Grid.fine().shape, 50.0, dtype=np.float32)
+    acquisition = BreathHold.of(SCANNERS["I"], np.zeros(3))
+    flat = np.full(FineGrid.fine().shape, 50.0, dtype=np.float32)
     image = acquisition.image(flat, np.random.default_rng(0))
     assert image.mean() == pytest.approx(50, abs=0.2)
     assert image.std() == pytest.approx(9.0 * np.sqrt(2 / 2.5), rel=0.02)

@@ -7,12 +7,13 @@ from lifelines import CoxPHFitter
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 from sksurv.metrics import concordance_index_censored
+from visible_truth import VISIBILITY, visible_log_hazard
 
-from mtl_hcc.cohorts.phantom import PhantomSettings, visible_log_hazard
+from mtl_hcc.cohorts.phantom import PhantomSettings
 from mtl_hcc.cohorts.phantom import latents as truth
 from mtl_hcc.cohorts.phantom.lesion import CAPSULE_HU, WASHOUT_HU
 from mtl_hcc.cohorts.phantom.outcomes import draw_clinical, draw_outcomes
-from mtl_hcc.cohorts.phantom.write import draw_tables
+from mtl_hcc.cohorts.phantom.phantom_cohort import draw_tables
 from mtl_hcc.errors import CohortError
 from mtl_hcc.patient import CT_PHASES
 
@@ -136,7 +137,7 @@ def test_without_any_phase_nothing_is_visible(population):
 
 def test_the_stated_visibility_is_that_of_the_hu_values():
     for name, contrast in (("washout", WASHOUT_HU), ("capsule", CAPSULE_HU)):
-        shown = [truth.VISIBILITY[name][phase] for phase in CT_PHASES]
+        shown = [VISIBILITY[name][phase] for phase in CT_PHASES]
         assert shown == pytest.approx([hu / contrast[1] for hu in contrast])
 
 

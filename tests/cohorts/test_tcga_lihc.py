@@ -13,8 +13,8 @@ NAN = float("nan")
 
 
 @pytest.fixture(scope="module")
-def lihc(shared_data: Path) -> Path:
-    return shared_data / "tcga_lihc"
+def lihc(clinical_tables: Path) -> Path:
+    return clinical_tables / "tcga_lihc"
 
 
 def test_the_real_table_has_the_published_counts(lihc: Path) -> None:

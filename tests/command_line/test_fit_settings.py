@@ -195,6 +195,7 @@ def test_ctrl_c_while_the_cohort_is_read_is_no_traceback(
     assert done.err == "Stopped. What was finished is kept; give the command again.\n"
 
 
+@pytest.mark.slow
 def test_damaged_configs_train_or_are_refused_with_a_message(tmp_path: Path):
     tried = list(fuzz(range(25), tmp_path))
     assert [one for one in tried if one.fault] == []

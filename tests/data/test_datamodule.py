@@ -199,6 +199,7 @@ def test_a_split_without_events_is_refused_in_training_but_predicted(tmp_path):
     assert sum(len(batch) for batch in datamodule.predict_dataloader()) == 60
 
 
+@pytest.mark.slow
 def test_a_fresh_store_is_trained_on_without_simpleitk_and_torchio(cohort_folder, store):
     with_images(cohort_folder, store)
     code = (

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 from outcome_tables import outcome_table
 
+from mtl_hcc.cohorts.source import describe
 from mtl_hcc.data.splits import (
     KFold,
     RandomSplit,
@@ -9,7 +10,6 @@ from mtl_hcc.data.splits import (
     SplitByCenter,
     SplitByColumn,
     SplitFile,
-    describe,
 )
 from mtl_hcc.data.strata import STRATUM_COLUMNS, deal, joint_strata
 from mtl_hcc.errors import ConfigError, SplitError

@@ -5,9 +5,8 @@ import pytest
 import torch
 from tiny_networks import EDGE, linear_network, one_patient
 
-from mtl_hcc.explanation.activation_map import activation_maps, on_image_grid, weigh
+from mtl_hcc.explanation.activation_map import activation_maps, on_image_grid, task_score, weigh
 from mtl_hcc.explanation.layers import MapLayer
-from mtl_hcc.explanation.score import task_score
 from mtl_hcc.nn import ClassHead, CoxHead
 
 VOXELS = EDGE**3

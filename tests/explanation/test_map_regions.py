@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.ndimage import gaussian_filter
 from scipy.stats import kstest
 
-from mtl_hcc.explanation.regions import (
+from mtl_hcc.explanation.region_shares import (
     FEWEST_PLACES,
     MOVED,
     PARTS,

@@ -1,6 +1,8 @@
 """Maps on the patient's own grid: the physical place is kept, by an independent reader."""
 
+import errno
 import math
+import os
 
 import nibabel
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from one_view import one_view
 
-from mtl_hcc.errors import ImageError
+from mtl_hcc.errors import ImageError, StoreError
 from mtl_hcc.explanation.own_grid import on_own_grid, own_map, own_space, write_nifti
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.patient import Patient
@@ -139,3 +141,13 @@ def test_a_file_that_is_gone_is_named(tmp_path):
 def test_nothing_but_the_map_is_left_behind(tmp_path):
     write_nifti(scan(DIRECTIONS["aligned"]), tmp_path / "maps" / "os_arterial.nii.gz")
     assert [path.name for path in (tmp_path / "maps").iterdir()] == ["os_arterial.nii.gz"]
+
+
+def test_a_full_disk_is_one_message_and_leaves_no_half_map(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        write_nifti(scan(DIRECTIONS["aligned"]), tmp_path / "maps" / "os_arterial.nii.gz")
+    assert list((tmp_path / "maps").iterdir()) == []

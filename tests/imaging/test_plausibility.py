@@ -9,8 +9,8 @@ from drawing import ball, to_image
 from one_view import one_view
 from spoiling import SPOILT, changed, checked, images, images_and_maps, lower, maps, mirrored
 
+from mtl_hcc.cohorts.phantom.phantom_cohort import write_phantom
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
-from mtl_hcc.cohorts.phantom.write import write_phantom
 from mtl_hcc.errors import ImageError
 
 REMARK = one_view(plausibility="remark")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -49,6 +50,7 @@ def one_of_two_ranks(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_ranks_give_the_loss_and_gradient_of_one(tmp_path: Path) -> None:
     mp.spawn(one_of_two_ranks, (str(tmp_path),), nprocs=2)
     model = network()

@@ -32,6 +32,7 @@ def folder(tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 def test_nothing_is_claimed_about_the_fitting_of_others_models(folder, tmp_path):
     files = [folder / "predictions.csv", folder / "baselines.csv"]
     study = read_files(files, folder / "patients.csv")

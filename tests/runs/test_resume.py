@@ -97,6 +97,7 @@ def test_an_interrupted_run_on_images_goes_on_as_if_nothing_had_happened(
     assert trained.predictions["risk"].notna().any()
 
 
+@pytest.mark.slow
 def test_killed_processes_go_on_with_their_early_stopping(tmp_path: Path):
     # A learning rate of 0 never improves: with patience 3 the run stops after four epochs.
     still = ("--model.learning_rate", "0", "--patience", "3", "--trainer.max_epochs", "9")

@@ -187,6 +187,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_all_ranks_stop_together_and_name_the_patient_of_one(tmp_path: Path):
     cohort_table().to_csv(tmp_path / "cohort.csv")
     train(tmp_path, "makes_the_store", "--trainer.max_epochs", "1")

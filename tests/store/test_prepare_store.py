@@ -200,7 +200,7 @@ def test_workers_give_the_same_store_and_a_backend_may_be_named(cohort, tmp_path
 SLOW = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {folders!r}
 import test_prepare_store as t
 import mtl_hcc.store.prepare_store as p
 real = p._prepare
@@ -232,7 +232,8 @@ def cohort_at(root: Path) -> Cohort:
 
 def test_after_a_kill_the_next_run_goes_on_where_it_stopped(cohort, tmp_path):
     root = tmp_path / "store"
-    code = SLOW.format(tests=str(Path(__file__).parents[1]), root=str(cohort.root), store=str(root))
+    folders = [str(folder) for folder in Path(__file__).parents[:2]]
+    code = SLOW.format(folders=folders, root=str(cohort.root), store=str(root))
     process = subprocess.Popen([sys.executable, "-c", code])
     try:
         for _ in range(600):

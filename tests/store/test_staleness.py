@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from dicom_writer import write_dicom_cohort
 from one_view import one_view
 
 from mtl_hcc.cohorts import ClinicalTable, DicomTree, HccTaceSeg, NiftiFolder
-from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.splits import RandomSplit, SingleSplit
 from mtl_hcc.errors import CohortError, StoreError, TableError
@@ -178,10 +178,10 @@ def test_what_a_source_converted_to_is_watched_as_well(dicom, tmp_path):
     assert 0 < left < 0.7 * drawn
 
 
-def test_the_sheet_of_hcc_tace_seg_may_lie_elsewhere(shared_data, tmp_path):
+def test_the_sheet_of_hcc_tace_seg_may_lie_elsewhere(clinical_tables, tmp_path):
     sheet = tmp_path / "sheets" / "clinical.csv"
     sheet.parent.mkdir()
-    shutil.copy(shared_data / "hcc_tace_seg" / "clinical.csv", sheet)
+    shutil.copy(clinical_tables / "hcc_tace_seg" / "clinical.csv", sheet)
     (tmp_path / "hcc").mkdir()
     settings = {"preparation": None, "split": RandomSplit()}
 

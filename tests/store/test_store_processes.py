@@ -31,6 +31,7 @@ def test_two_first_runs_make_the_phantom_once_and_end_alike(whole, tmp_path):
     assert content(store) == whole
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_says_why_once_and_uses_what_is_there(tmp_path):
     store = tmp_path / "store"
     with store_lock(store):

@@ -24,8 +24,8 @@ SUN2022 = Nomogram(
 
 
 @pytest.fixture(scope="module")
-def tcga(shared_data):
-    table = pd.read_csv(shared_data / "tcga_lihc" / "clinical.csv")
+def tcga(clinical_tables):
+    table = pd.read_csv(clinical_tables / "tcga_lihc" / "clinical.csv")
     grade = table["grade"].replace({"G4": "G3"}).where(table["grade"].notna())
     table = table.assign(
         log_afp=np.log10(table["afp"]),

@@ -16,8 +16,8 @@ def values(patients, predictions):
 
 
 @pytest.fixture(scope="module")
-def tcga(shared_data):
-    table = pd.read_csv(shared_data / "tcga_lihc" / "clinical.csv")
+def tcga(clinical_tables):
+    table = pd.read_csv(clinical_tables / "tcga_lihc" / "clinical.csv")
     table.loc[table["os_days"] <= 0, "os_days"] = np.nan
     kept = ["patient_id", "os_days", "os_event", "mvi", "age_years"]
     return table[kept].assign(afp_ng_ml=table["afp"], male=(table["sex"] == "male") * 1.0)

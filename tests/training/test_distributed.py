@@ -148,6 +148,7 @@ def one_rank(case: str) -> dict[str, Any]:
     return two_steps(case, rank=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_two_ranks_have_the_gradient_of_one(case: str, ranks: list[dict[str, dict[str, Any]]]):
     expected = one_rank(case)
@@ -162,6 +163,7 @@ def test_two_ranks_have_the_gradient_of_one(case: str, ranks: list[dict[str, dic
         torch.testing.assert_close(found["gradient"], expected["gradient"], rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_two_ranks_have_the_losses_metrics_and_bank_of_one(
     case: str, ranks: list[dict[str, dict[str, Any]]]
@@ -174,6 +176,7 @@ def test_two_ranks_have_the_losses_metrics_and_bank_of_one(
         torch.testing.assert_close(rank[case]["bank"], expected["bank"], equal_nan=True)
 
 
+@pytest.mark.slow
 def test_a_training_on_two_devices_is_that_on_one(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(CohortDataModule, "prepare_data", lambda self: None)
     parser, config = flags_of(folder, "--trainer.devices", "1", "--data.store", f"{folder}/store")

@@ -1,6 +1,6 @@
-"""DICOM intake: a tree of files becomes series, volumes, phases, and the contract's NIfTI files.
+"""A tree of DICOM files becomes series, volumes, phases, and the contract's NIfTI files.
 
-Nothing heavy is imported here; ``mtl_hcc.cohorts.dicom.write`` makes DICOM trees for tests.
+Nothing heavy is imported here.
 """
 
 from mtl_hcc.cohorts.dicom.tree import DicomTree

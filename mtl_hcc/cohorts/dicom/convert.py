@@ -16,19 +16,19 @@ from typing import Literal
 from joblib import Parallel, delayed
 from rich.progress import track
 
-from mtl_hcc.cohorts.dicom.header import Header
+from mtl_hcc.cohorts.dicom.dicom_files import DicomFiles
+from mtl_hcc.cohorts.dicom.header import DicomHeader
 from mtl_hcc.cohorts.dicom.lost import Lost, check_lost, lost_by_nobody, lost_by_patient
 from mtl_hcc.cohorts.dicom.own_files import (
-    Record,
+    ConversionRecord,
     added,
     as_written,
     changed,
-    read_record,
-    write_record,
+    read_conversion,
+    write_conversion,
 )
-from mtl_hcc.cohorts.dicom.patient import ReadingRules, read_patient
+from mtl_hcc.cohorts.dicom.patient_volumes import ReadingRules, read_patient
 from mtl_hcc.cohorts.dicom.pixels import write_nifti
-from mtl_hcc.cohorts.dicom.scan import Scan
 from mtl_hcc.errors import CohortError, MtlHccError
 from mtl_hcc.patient import KEPT
 
@@ -44,7 +44,7 @@ class Job:
     """One patient to convert: everything that decides the result."""
 
     patient_id: str
-    headers: list[Header]
+    headers: list[DicomHeader]
     lost: Lost
     masks: list[Path]
     rules: ReadingRules
@@ -72,21 +72,21 @@ class Job:
 
 
 def group_by_patient(
-    scan: Scan, patient_from: PatientFrom
-) -> tuple[dict[str, list[Header]], list[tuple[str, str]]]:
+    dicom_files: DicomFiles, patient_from: PatientFrom
+) -> tuple[dict[str, list[DicomHeader]], list[tuple[str, str]]]:
     """Sort the headers by patient.
 
     Args:
-        scan: What was found.
+        dicom_files: What was found.
         patient_from: Take the patient's name from the PatientID ``tag``, or from the first
             ``folder`` below the root.
 
     Returns:
         Patient to headers; and ``(patient_id, reason)`` for names that cannot be used.
     """
-    patients: dict[str, list[Header]] = defaultdict(list)
+    patients: dict[str, list[DicomHeader]] = defaultdict(list)
     reasons: list[tuple[str, str]] = []
-    for header in scan.headers:
+    for header in dicom_files.headers:
         folder = header.folder.split("/")[0]
         patients[header.patient_id if patient_from == "tag" else folder].append(header)
     for name in list(patients):
@@ -122,7 +122,7 @@ def _is_folder_name(name: str) -> bool:
 
 
 def convert_tree(
-    scan: Scan,
+    dicom_files: DicomFiles,
     output: Path,
     rules: ReadingRules,
     *,
@@ -134,7 +134,7 @@ def convert_tree(
     """Write ``output/images/<patient_id>/`` for every patient whose input or rules changed.
 
     Args:
-        scan: What was found in the tree.
+        dicom_files: What was found in the tree.
         output: The NIfTI folder; made if absent. Folders that an earlier call made for patients
             who left the tree, or cannot be read any more, are removed, unless another hand changed
             them.
@@ -152,18 +152,18 @@ def convert_tree(
     Raises:
         CohortError: The disk is full.
     """
-    patients, reasons = group_by_patient(scan, patient_from)
+    patients, reasons = group_by_patient(dicom_files, patient_from)
     for folder in ("images", "conversion"):
         (output / folder).mkdir(parents=True, exist_ok=True)
     reasons += _without_input(output, set(patients))
     jobs = []
-    lost, nobody = lost_by_patient(scan, patients)
+    lost, nobody = lost_by_patient(dicom_files, patients)
     for name in sorted(patients):
         given = sorted((masks / name).glob("*regions.nii*")) if masks is not None else []
         own_rules = replace(rules, masks_elsewhere=bool(given))
         own = lost.get(name, Lost())
-        jobs.append(Job(name, patients[name], own, given, own_rules, scan.root, output))
-    reasons += lost_by_nobody(nobody, scan.root, by_folder=patient_from == "folder")
+        jobs.append(Job(name, patients[name], own, given, own_rules, dicom_files.root, output))
+    reasons += lost_by_nobody(nobody, dicom_files.root, by_folder=patient_from == "folder")
     results = Parallel(n_jobs=min(workers, len(jobs)) or 1, return_as="generator_unordered")(
         delayed(convert_patient)(job) for job in jobs
     )
@@ -182,7 +182,7 @@ def _without_input(output: Path, patients: set[str]) -> list[tuple[str, str]]:
             told = "was not converted from the DICOM tree; it is used as it is"
             reasons.append((name, f"{KEPT}patient {name}, images/{name}: {told}"))
     for name in sorted(set(recorded) - patients):
-        folder, record = output / "images" / name, read_record(recorded[name])
+        folder, record = output / "images" / name, read_conversion(recorded[name])
         foreign = [*added(folder, record), *changed(folder, record)]
         if foreign:
             told = f"no DICOM files any more, but {_listed(foreign)} of another hand; not used"
@@ -202,7 +202,7 @@ def convert_patient(job: Job) -> tuple[str, list[str]]:
     Returns:
         Patient, and the reason why it could not be converted, or remarks on it.
     """
-    fingerprint, record = job.fingerprint(), read_record(job.record)
+    fingerprint, record = job.fingerprint(), read_conversion(job.record)
     foreign, edited = added(job.folder, record), changed(job.folder, record)
     complete = all((job.folder / name).is_file() for name in record.files)
     same = record.fingerprint == fingerprint and job.folder.is_dir() and complete
@@ -220,7 +220,9 @@ def convert_patient(job: Job) -> tuple[str, list[str]]:
     try:
         volumes, remarks = _write_patient(job, aside)
         # Before the folder: one without a record would seem to be another hand's.
-        write_record(job.record, Record(fingerprint, volumes, remarks, as_written(aside)))
+        write_conversion(
+            job.record, ConversionRecord(fingerprint, volumes, remarks, as_written(aside))
+        )
         aside.rename(job.folder)
     except MtlHccError as error:
         return job.patient_id, [str(error)]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mtl_hcc.cohorts.dicom.geometry import Grid
+from mtl_hcc.cohorts.dicom.geometry import VolumeGrid
 from mtl_hcc.cohorts.dicom.lattice import places_of
 from mtl_hcc.cohorts.dicom.segmentation import Segmentation, read_label_map
 from mtl_hcc.cohorts.dicom.volumes import Volume
 from mtl_hcc.regions import Label
 
-_NOWHERE = Grid((1, 1, 1), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
+_NOWHERE = VolumeGrid((1, 1, 1), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 _LEAST_PLACES = 50
 
 
@@ -59,7 +59,7 @@ def _from_nifti(path: Path) -> np.ndarray:
         return np.zeros((0, 3))
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         return np.zeros((0, 3))
-    grid = Grid(
+    grid = VolumeGrid(
         size=image.GetSize(),
         spacing=image.GetSpacing(),
         origin=image.GetOrigin(),

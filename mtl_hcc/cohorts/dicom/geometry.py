@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_hcc.cohorts.dicom.header import Header
+from mtl_hcc.cohorts.dicom.header import DicomHeader
 from mtl_hcc.cohorts.dicom.volumes import Volume, heights, normal
 from mtl_hcc.errors import ImageError
 
@@ -12,7 +12,7 @@ _OTHER_TOOLS = "Convert the series with a program that resamples (e.g. dcm2niix)
 
 
 @dataclass(frozen=True)
-class Grid:
+class VolumeGrid:
     """A regular grid in patient coordinates (LPS, mm), as SimpleITK describes it.
 
     Attributes:
@@ -36,7 +36,7 @@ class Grid:
         return matrix
 
 
-def volume_grid(volume: Volume, *, where: str, largest_gap: float = 0.5) -> Grid:
+def volume_grid(volume: Volume, *, where: str, largest_gap: float = 0.5) -> VolumeGrid:
     """Return the grid of a volume; distances come from positions, never from SliceThickness.
 
     Args:
@@ -67,7 +67,7 @@ def volume_grid(volume: Volume, *, where: str, largest_gap: float = 0.5) -> Grid
             "If it was scanned so, set largest_gap higher.",
         )
     assert first.position is not None
-    return Grid(
+    return VolumeGrid(
         size=(int(first.columns or 0), int(first.rows or 0), len(slices)),
         spacing=(float(spacing[1]), float(spacing[0]), step),
         origin=(first.position[0], first.position[1], first.position[2]),
@@ -75,7 +75,7 @@ def volume_grid(volume: Volume, *, where: str, largest_gap: float = 0.5) -> Grid
     )
 
 
-def _check_headers(slices: tuple[Header, ...], where: str) -> None:
+def _check_headers(slices: tuple[DicomHeader, ...], where: str) -> None:
     for header in slices:
         if header.frames > 1 and header.frame is None:
             raise ImageError(
@@ -105,7 +105,7 @@ def _check_headers(slices: tuple[Header, ...], where: str) -> None:
         )
 
 
-def _step(slices: tuple[Header, ...], where: str) -> float:
+def _step(slices: tuple[DicomHeader, ...], where: str) -> float:
     """Return the distance between slices, or name what is missing."""
     if len(slices) < 2:
         raise ImageError(
@@ -154,7 +154,7 @@ def _step(slices: tuple[Header, ...], where: str) -> float:
     )
 
 
-def _check_shear(slices: tuple[Header, ...], step: float, where: str) -> None:
+def _check_shear(slices: tuple[DicomHeader, ...], step: float, where: str) -> None:
     """Refuse slices that are shifted sideways: a tilted gantry, or a table that moved."""
     positions = np.array([s.position for s in slices])
     orientation = slices[0].orientation

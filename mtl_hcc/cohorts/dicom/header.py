@@ -47,7 +47,7 @@ _TAGS = [
 
 
 @dataclass(frozen=True)
-class Header:
+class DicomHeader:
     """What is kept of one DICOM file. Absent or unreadable values are ``None`` (or empty text).
 
     Attributes:
@@ -117,7 +117,7 @@ class Header:
         return self.path.name if self.frame is None else f"{self.path.name}, frame {self.frame + 1}"
 
 
-def read_headers(path: Path, root: Path) -> list[Header] | None:
+def read_headers(path: Path, root: Path) -> list[DicomHeader] | None:
     """Read what is needed of one file, pixels left alone.
 
     Args:
@@ -149,14 +149,14 @@ def read_headers(path: Path, root: Path) -> list[Header] | None:
         return [_header(frame, path, root, k) for k, frame in enumerate(flat_frames(data))]
 
 
-def _header(data: pydicom.Dataset, path: Path, root: Path, frame: int | None = None) -> Header:
+def _header(data: pydicom.Dataset, path: Path, root: Path, frame: int | None = None) -> DicomHeader:
     status = path.stat()
     seconds = _acquired(data)
     bolus = _time_of_day(_text(data, "ContrastBolusStartTime"))
     folder = path.parent.relative_to(root).as_posix()
     number = _integer(data, "InstanceNumber")
     slope, intercept = _number(data, "RescaleSlope"), _number(data, "RescaleIntercept")
-    return Header(
+    return DicomHeader(
         path=path,
         folder=folder,
         stamp=(status.st_size, status.st_mtime_ns),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtl_hcc.cohorts.dicom.geometry import Grid
+from mtl_hcc.cohorts.dicom.geometry import VolumeGrid
 
 IN_PLANE_MM = 2.0
 _SLICE_MM = 5.0
@@ -37,7 +37,7 @@ class Lattice:
         return np.stack([x.ravel(), y.ravel(), z.ravel()], axis=1)
 
 
-def make_lattice(grids: list[Grid], liver: np.ndarray) -> Lattice:
+def make_lattice(grids: list[VolumeGrid], liver: np.ndarray) -> Lattice:
     """Lay a lattice over what the grids show, at the height of the liver.
 
     Args:
@@ -62,7 +62,7 @@ def make_lattice(grids: list[Grid], liver: np.ndarray) -> Lattice:
     )
 
 
-def sample(voxels: np.ndarray, grid: Grid, points: np.ndarray) -> np.ndarray:
+def sample(voxels: np.ndarray, grid: VolumeGrid, points: np.ndarray) -> np.ndarray:
     """Return the nearest voxel's value at each place (point, 3); NaN outside of the volume."""
     inverse = np.linalg.inv(grid.affine)
     index = np.rint(points @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)
@@ -73,7 +73,7 @@ def sample(voxels: np.ndarray, grid: Grid, points: np.ndarray) -> np.ndarray:
     return values
 
 
-def places_of(labels: np.ndarray, grid: Grid) -> np.ndarray:
+def places_of(labels: np.ndarray, grid: VolumeGrid) -> np.ndarray:
     """Return places (point, 3) of the voxels that are set, evenly thinned out."""
     z, y, x = np.nonzero(labels)
     step = max(1, len(z) // _MOST_POINTS)
@@ -81,7 +81,7 @@ def places_of(labels: np.ndarray, grid: Grid) -> np.ndarray:
     return np.asarray(index @ grid.affine[:3, :3].T + grid.affine[:3, 3])
 
 
-def _corners(grid: Grid) -> np.ndarray:
+def _corners(grid: VolumeGrid) -> np.ndarray:
     ends = np.array(grid.size) - 1
     index = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * ends
     return np.asarray(index @ grid.affine[:3, :3].T + grid.affine[:3, 3])

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mtl_hcc.cohorts.dicom.header import Header
-from mtl_hcc.cohorts.dicom.scan import Scan
+from mtl_hcc.cohorts.dicom.dicom_files import DicomFiles
+from mtl_hcc.cohorts.dicom.header import DicomHeader
 from mtl_hcc.errors import ImageError
 
 
@@ -24,7 +24,7 @@ class Lost:
 
 
 def lost_by_patient(
-    scan: Scan, patients: Mapping[str, list[Header]]
+    dicom_files: DicomFiles, patients: Mapping[str, list[DicomHeader]]
 ) -> tuple[dict[str, Lost], Lost]:
     """Sort by patient what cannot be read.
 
@@ -34,13 +34,13 @@ def lost_by_patient(
     Returns:
         Patient to what cannot be read, and what belongs to nobody known.
     """
-    owners = _Owners(scan.root, patients)
+    owners = _Owners(dicom_files.root, patients)
     found: dict[str, Lost] = defaultdict(Lost)
     nobody = Lost()
-    for path in scan.damaged:
+    for path in dicom_files.damaged:
         for each in [found[name] for name in owners.of(path)] or [nobody]:
             each.damaged.append(path)
-    for path, why in scan.unreadable.items():
+    for path, why in dicom_files.unreadable.items():
         for each in [found[name] for name in owners.of(path)] or [nobody]:
             each.unreadable[path] = why
     return dict(found), nobody
@@ -49,7 +49,7 @@ def lost_by_patient(
 class _Owners:
     """Who has files in a folder, and in the folders right below it."""
 
-    def __init__(self, root: Path, patients: Mapping[str, list[Header]]) -> None:
+    def __init__(self, root: Path, patients: Mapping[str, list[DicomHeader]]) -> None:
         self._inside: dict[Path, set[str]] = defaultdict(set)
         self._above: dict[Path, set[str]] = defaultdict(set)
         for name, headers in patients.items():
@@ -94,7 +94,7 @@ def lost_by_nobody(nobody: Lost, root: Path, *, by_folder: bool) -> list[tuple[s
     return reasons
 
 
-def check_lost(headers: list[Header], lost: Lost, root: Path, *, where: str) -> None:
+def check_lost(headers: list[DicomHeader], lost: Lost, root: Path, *, where: str) -> None:
     """Refuse a patient of whom a phase may lie where nothing can be read.
 
     Damaged files in a folder of readable ones are looked at when that volume is needed.

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from mtl_hcc.cohorts.dicom.enhancement import Enhancement
-from mtl_hcc.cohorts.dicom.geometry import Grid, volume_grid
+from mtl_hcc.cohorts.dicom.geometry import VolumeGrid, volume_grid
 from mtl_hcc.cohorts.dicom.lattice import IN_PLANE_MM, Lattice, make_lattice, sample
 from mtl_hcc.cohorts.dicom.pixels import read_voxels
 from mtl_hcc.cohorts.dicom.vessels import Course, find_aorta, find_spine, mean_along, without_noise
@@ -39,7 +39,7 @@ def measure(
         Name of a volume to what was measured. A volume that cannot be read says why.
     """
     found: dict[str, Enhancement] = {}
-    spaces: dict[str, list[tuple[Volume, np.ndarray, Grid]]] = defaultdict(list)
+    spaces: dict[str, list[tuple[Volume, np.ndarray, VolumeGrid]]] = defaultdict(list)
     for volume in volumes:
         if volume.first.modality != "CT":
             continue
@@ -56,11 +56,11 @@ def measure(
     return found
 
 
-def _read(volume: Volume, largest_gap: float) -> tuple[np.ndarray, Grid]:
+def _read(volume: Volume, largest_gap: float) -> tuple[np.ndarray, VolumeGrid]:
     grid = volume_grid(volume, where="", largest_gap=largest_gap)
     step = max(1, int(_SLICE_MM / grid.spacing[2]))
     kept = volume.slices[::step]
-    thinned = Grid(
+    thinned = VolumeGrid(
         size=(*grid.size[:2], len(kept)),
         spacing=(*grid.spacing[:2], grid.spacing[2] * step),
         origin=grid.origin,
@@ -70,7 +70,7 @@ def _read(volume: Volume, largest_gap: float) -> tuple[np.ndarray, Grid]:
 
 
 def _measure_space(
-    scans: list[tuple[Volume, np.ndarray, Grid]],
+    scans: list[tuple[Volume, np.ndarray, VolumeGrid]],
     livers: Mapping[str, np.ndarray],
     drawn: np.ndarray,
 ) -> dict[str, Enhancement]:

@@ -29,7 +29,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Record:
+class ConversionRecord:
     """What a patient's folder was made from, and its files as they were written.
 
     Attributes:
@@ -45,7 +45,7 @@ class Record:
     files: dict[str, Written] = field(default_factory=dict)
 
 
-def read_record(path: Path) -> Record:
+def read_conversion(path: Path) -> ConversionRecord:
     """Return a record; an empty one if there is none, or one that lists no files.
 
     Args:
@@ -54,12 +54,12 @@ def read_record(path: Path) -> Record:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         files = {name: Written(**written) for name, written in found["files"].items()}
-        return Record(found["fingerprint"], found["volumes"], found["remarks"], files)
+        return ConversionRecord(found["fingerprint"], found["volumes"], found["remarks"], files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Record()
+        return ConversionRecord()
 
 
-def write_record(path: Path, record: Record) -> None:
+def write_conversion(path: Path, record: ConversionRecord) -> None:
     """Write a record, whole or not at all.
 
     Args:
@@ -78,7 +78,7 @@ def as_written(folder: Path) -> dict[str, Written]:
     return {path.name: _state(path) for path in sorted(folder.iterdir())}
 
 
-def added(folder: Path, record: Record) -> list[str]:
+def added(folder: Path, record: ConversionRecord) -> list[str]:
     """Return what lies in a folder that the conversion did not write.
 
     Args:
@@ -88,7 +88,7 @@ def added(folder: Path, record: Record) -> list[str]:
     return [name for name in _names(folder) if name not in record.files]
 
 
-def changed(folder: Path, record: Record) -> list[str]:
+def changed(folder: Path, record: ConversionRecord) -> list[str]:
     """Return which files of the conversion have another content by now; removed ones do not count.
 
     Args:

@@ -11,8 +11,8 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from mtl_hcc.cohorts.dicom.decoding import DECODER_PACKAGES, decode_with_gdcm, lacks_decoder
-from mtl_hcc.cohorts.dicom.geometry import Grid
-from mtl_hcc.cohorts.dicom.header import Header
+from mtl_hcc.cohorts.dicom.geometry import VolumeGrid
+from mtl_hcc.cohorts.dicom.header import DicomHeader
 from mtl_hcc.cohorts.dicom.volumes import Volume
 from mtl_hcc.errors import ImageError
 
@@ -46,7 +46,7 @@ def read_voxels(volume: Volume, *, where: str) -> np.ndarray:
     return voxels.astype(np.float32)
 
 
-def _read_planes(path: Path, slices: list[Header], where: str) -> list[np.ndarray]:
+def _read_planes(path: Path, slices: list[DicomHeader], where: str) -> list[np.ndarray]:
     """Read the slices (or frames) of one file, which is opened once."""
     where = f"{where}, file {path.name}"
     with warnings.catch_warnings():
@@ -75,7 +75,9 @@ def _decode(data: pydicom.Dataset, frame: int | None, where: str) -> np.ndarray:
     return plane
 
 
-def _to_units(plane: np.ndarray, data: pydicom.Dataset, header: Header, where: str) -> np.ndarray:
+def _to_units(
+    plane: np.ndarray, data: pydicom.Dataset, header: DicomHeader, where: str
+) -> np.ndarray:
     """Apply the slice's own (or the frame's own) rescale slope and intercept."""
     slope, intercept = header.rescale or (data.get("RescaleSlope"), data.get("RescaleIntercept"))
     if data.get("Modality") == "CT" and (slope is None or intercept is None):
@@ -128,7 +130,7 @@ def _undecodable(data: pydicom.Dataset, where: str, error: Exception) -> ImageEr
     )
 
 
-def write_nifti(path: Path, voxels: np.ndarray, grid: Grid) -> None:
+def write_nifti(path: Path, voxels: np.ndarray, grid: VolumeGrid) -> None:
     """Write voxels (depth, height, width) on their grid as compressed NIfTI."""
     import SimpleITK as sitk  # noqa: N813  # only conversion needs it
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import find_objects
 
-from mtl_hcc.cohorts.dicom.geometry import Grid
+from mtl_hcc.cohorts.dicom.geometry import VolumeGrid
 from mtl_hcc.cohorts.dicom.segment_meaning import REGIONS, Segment, read_segments
 from mtl_hcc.errors import ImageError
 from mtl_hcc.regions import Label
@@ -33,7 +34,7 @@ class LabelMap:
     """
 
     labels: np.ndarray
-    grid: Grid
+    grid: VolumeGrid
     segments: tuple[Segment, ...] = ()
 
 
@@ -111,7 +112,7 @@ def check_frame_of_reference(
 
 
 def read_label_map(
-    segmentation: Segmentation, rules: Mapping[str, str], grid: Grid, *, where: str
+    segmentation: Segmentation, rules: Mapping[str, str], grid: VolumeGrid, *, where: str
 ) -> LabelMap:
     """Turn the segments into one label map: tumor over LOAT over liver.
 
@@ -119,7 +120,7 @@ def read_label_map(
         segmentation: An opened SEG: binary, fractional (a voxel counts from one half on) or a
             label map; segments may overlap, empty frames may be left out.
         rules: The user's, as in :func:`read_segments`.
-        grid: Grid of the image. Where the SEG's voxels coincide with it, the map is returned on
+        grid: Of the image. Where the SEG's voxels coincide with it, the map is returned on
             it, else on the SEG's own grid (positions count, not SliceThickness).
         where: Patient, for messages.
 
@@ -193,14 +194,11 @@ def _check_one_reading(
 
 def _box(mask: np.ndarray) -> tuple[slice, ...]:
     """Return the bounding box of a mask; an empty one for an empty mask."""
-    spans = []
-    for axis in range(mask.ndim):
-        seen = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        spans.append(slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, 0))
-    return tuple(spans)
+    boxes: list[tuple[slice, ...]] = find_objects(mask.astype(np.uint8))
+    return boxes[0] if boxes else (slice(0, 0),) * mask.ndim
 
 
-def _place(labels: np.ndarray, affine: np.ndarray, grid: Grid) -> LabelMap | None:
+def _place(labels: np.ndarray, affine: np.ndarray, grid: VolumeGrid) -> LabelMap | None:
     """Put the labels on the image's grid if voxel falls on voxel; axes may be turned over."""
     to_grid = np.linalg.inv(grid.affine) @ affine  # own index -> index on the image's grid
     turned = np.round(to_grid[:3, :3])
@@ -220,10 +218,10 @@ def _place(labels: np.ndarray, affine: np.ndarray, grid: Grid) -> LabelMap | Non
     return LabelMap(placed, grid)
 
 
-def _own_grid(labels: np.ndarray, affine: np.ndarray) -> Grid:
+def _own_grid(labels: np.ndarray, affine: np.ndarray) -> VolumeGrid:
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     depth, height, width = labels.shape
-    return Grid(
+    return VolumeGrid(
         size=(width, height, depth),
         spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
         origin=(float(affine[0, 3]), float(affine[1, 3]), float(affine[2, 3])),

@@ -16,7 +16,7 @@ from mtl_hcc.errors import CohortError, ConfigError
 from mtl_hcc.patient import CT_PHASES, KEPT, Cohort
 
 if TYPE_CHECKING:
-    from mtl_hcc.cohorts.dicom.patient import ReadingRules
+    from mtl_hcc.cohorts.dicom.patient_volumes import ReadingRules
 
 
 class DicomTree(CohortSource):
@@ -151,13 +151,13 @@ class DicomTree(CohortSource):
         """
         # pydicom, highdicom and SimpleITK are loaded when a tree is read, not to name the class
         from mtl_hcc.cohorts.dicom.convert import convert_tree
-        from mtl_hcc.cohorts.dicom.scan import scan_tree
+        from mtl_hcc.cohorts.dicom.dicom_files import find_dicom_files
 
         rules = self._rules()
         output = self.output_of(root)
-        scan = scan_tree(root, workers=self.workers, progress=self.progress)
+        found = find_dicom_files(root, workers=self.workers, progress=self.progress)
         reasons = convert_tree(
-            scan,
+            found,
             output,
             rules,
             patient_from=self.patient_from,
@@ -176,7 +176,7 @@ class DicomTree(CohortSource):
         return output, reasons
 
     def _rules(self) -> "ReadingRules":
-        from mtl_hcc.cohorts.dicom.patient import ReadingRules
+        from mtl_hcc.cohorts.dicom.patient_volumes import ReadingRules
         from mtl_hcc.cohorts.dicom.phase_rules import PHASE_RULES, PHASE_SECONDS, PhaseRules
         from mtl_hcc.cohorts.dicom.segment_meaning import RULES
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mtl_hcc.cohorts.dicom.header import Header
+from mtl_hcc.cohorts.dicom.header import DicomHeader
 
 _PAUSE_SECONDS = 8.0
 """Two phases are further apart than this, two slices of one phase are not."""
@@ -32,10 +32,10 @@ class Volume:
     """
 
     name: str
-    slices: tuple[Header, ...]
+    slices: tuple[DicomHeader, ...]
 
     @property
-    def first(self) -> Header:
+    def first(self) -> DicomHeader:
         """Header that speaks for the volume where all slices agree."""
         return self.slices[0]
 
@@ -80,7 +80,7 @@ def normal(orientation: tuple[float, ...]) -> np.ndarray:
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
 
 
-def heights(slices: list[Header]) -> np.ndarray:
+def heights(slices: list[DicomHeader]) -> np.ndarray:
     """Return the place (slice,) of each slice along its normal in mm."""
     return np.array(
         [
@@ -90,7 +90,7 @@ def heights(slices: list[Header]) -> np.ndarray:
     )
 
 
-def find_volumes(headers: list[Header]) -> list[Volume]:
+def find_volumes(headers: list[DicomHeader]) -> list[Volume]:
     """Divide the images of one study into volumes.
 
     Args:
@@ -101,7 +101,7 @@ def find_volumes(headers: list[Header]) -> list[Volume]:
         Volumes in the order of series, then time. Whether their geometry is sound is not looked
         at here: a damaged volume that nobody needs is nobody's problem.
     """
-    by_series: dict[str, list[Header]] = defaultdict(list)
+    by_series: dict[str, list[DicomHeader]] = defaultdict(list)
     seen: set[tuple[str, int | None]] = set()
     for header in headers:
         if header.instance and (header.instance, header.frame) in seen:
@@ -120,7 +120,7 @@ def find_volumes(headers: list[Header]) -> list[Volume]:
     return volumes
 
 
-def divide(series: list[Header]) -> list[list[Header]]:
+def divide(series: list[DicomHeader]) -> list[list[DicomHeader]]:
     """Divide the slices of one series into parts that each hold one slice per place."""
     lost = [s for s in series if s.orientation is None or s.position is None]
     if lost:  # stay with the largest part, so that it is refused by their names when needed
@@ -129,7 +129,7 @@ def divide(series: list[Header]) -> list[list[Header]]:
         max(parts, key=len).extend(lost)
         return parts
     parts = _split(series, lambda s: (_rounded(s.orientation), s.stack), only_overlapping=False)
-    keys: list[Callable[[Header], Hashable]] = [
+    keys: list[Callable[[DicomHeader], Hashable]] = [
         lambda s: s.image_type,
         lambda s: None if s.thickness is None else round(s.thickness, 1),
         lambda s: s.acquisition_number,
@@ -148,9 +148,9 @@ def divide(series: list[Header]) -> list[list[Header]]:
 
 
 def _split(
-    part: list[Header], key: Callable[[Header], Hashable], *, only_overlapping: bool
-) -> list[list[Header]]:
-    groups: dict[Hashable, list[Header]] = defaultdict(list)
+    part: list[DicomHeader], key: Callable[[DicomHeader], Hashable], *, only_overlapping: bool
+) -> list[list[DicomHeader]]:
+    groups: dict[Hashable, list[DicomHeader]] = defaultdict(list)
     for header in part:
         groups[key(header)].append(header)
     new = list(groups.values())
@@ -161,13 +161,13 @@ def _split(
     return new
 
 
-def _overlap(groups: list[list[Header]]) -> bool:
+def _overlap(groups: list[list[DicomHeader]]) -> bool:
     """Tell whether two groups share a stretch of the body (or a single place)."""
     ends = sorted((float(heights(g).min()), float(heights(g).max())) for g in groups)
     return any(below[1] > above[0] - _SAME_PLACE_MM for below, above in pairwise(ends))
 
 
-def _split_at_pauses(part: list[Header]) -> list[list[Header]]:
+def _split_at_pauses(part: list[DicomHeader]) -> list[list[DicomHeader]]:
     if any(s.seconds is None for s in part):
         return [part]
     times = sorted({float(s.seconds or 0.0) for s in part})
@@ -179,15 +179,15 @@ def _split_at_pauses(part: list[Header]) -> list[list[Header]]:
     )
 
 
-def _deal_out(part: list[Header]) -> list[list[Header]]:
+def _deal_out(part: list[DicomHeader]) -> list[list[DicomHeader]]:
     """Deal slices at the same place out to different volumes: the first, the second, ..."""
-    places: dict[int, list[Header]] = defaultdict(list)
+    places: dict[int, list[DicomHeader]] = defaultdict(list)
     for header, height in zip(part, heights(part), strict=True):
         places[round(height / _SAME_PLACE_MM)].append(header)
     counts = {len(slices) for slices in places.values()}
     if counts == {1} or len(counts) > 1 or len(places) < 2:
         return [part]  # uneven repeats stay together, and are refused when the volume is needed
-    volumes: list[list[Header]] = [[] for _ in range(counts.pop())]
+    volumes: list[list[DicomHeader]] = [[] for _ in range(counts.pop())]
     for slices in places.values():
         slices.sort(key=lambda s: (s.seconds or 0.0, s.instance_number or 0))
         for volume, header in zip(volumes, slices, strict=True):
@@ -199,11 +199,11 @@ def _rounded(orientation: tuple[float, ...] | None) -> tuple[float, ...] | None:
     return None if orientation is None else tuple(round(v, 2) + 0.0 for v in orientation)
 
 
-def _series_order(series: list[Header]) -> tuple[int, str]:
+def _series_order(series: list[DicomHeader]) -> tuple[int, str]:
     return (series[0].series_number or 0, series[0].series)
 
 
-def _part_order(part: list[Header]) -> tuple[float, int, int]:
+def _part_order(part: list[DicomHeader]) -> tuple[float, int, int]:
     seconds = [s.seconds for s in part if s.seconds is not None]
     return (
         min(seconds, default=0.0),
@@ -212,7 +212,7 @@ def _part_order(part: list[Header]) -> tuple[float, int, int]:
     )
 
 
-def _free_name(header: Header, taken: set[str]) -> str:
+def _free_name(header: DicomHeader, taken: set[str]) -> str:
     base = str(header.series_number) if header.series_number is not None else "unnumbered"
     name, k = base, 0
     while name in taken:

@@ -7,9 +7,9 @@ from scipy import ndimage, special
 
 from mtl_hcc.cohorts.phantom.space import (
     FINE_MM,
-    Grid,
+    FineGrid,
     Point,
-    Volume,
+    Voxels,
     cylinder,
     ellipsoid,
     filled,
@@ -79,13 +79,13 @@ class Anatomy:
     """
 
     size: float
-    body: Volume
-    inner: Volume
-    liver: Volume
-    loat: Volume
-    nodules: Volume
+    body: Voxels
+    inner: Voxels
+    liver: Voxels
+    loat: Voxels
+    nodules: Voxels
 
-    def grow_around(self, tumor: Volume, rim_mm: float = 9.0) -> None:
+    def grow_around(self, tumor: Voxels, rim_mm: float = 9.0) -> None:
         """Let a rim of liver cover a tumor (its signed distance) that bulges out of the liver."""
         grown = smooth_union(self.liver, tumor - rim_mm, 10)
         self.liver = np.maximum(grown, self.inner)
@@ -93,7 +93,7 @@ class Anatomy:
 
 
 def build_anatomy(
-    grid: Grid, *, nodularity: float, loat_area_mm2: float, rng: np.random.Generator
+    grid: FineGrid, *, nodularity: float, loat_area_mm2: float, rng: np.random.Generator
 ) -> Anatomy:
     """Shape one patient's abdomen; size, place and texture vary with ``rng``."""
     size = float(rng.normal(1.0, 0.03))
@@ -111,8 +111,8 @@ def build_anatomy(
 
 
 def tissue_layers(
-    grid: Grid, anatomy: Anatomy, rng: np.random.Generator
-) -> list[tuple[str, Volume]]:
+    grid: FineGrid, anatomy: Anatomy, rng: np.random.Generator
+) -> list[tuple[str, Voxels]]:
     """Return the tissues in painting order, each with the share of every voxel that it fills."""
     inner = anatomy.inner
     spine = cylinder(grid, (0, 84), 24)
@@ -155,13 +155,13 @@ def _omentum_axes(area: float, half_height: float) -> Point:
     return (half * HOLLOW_ASPECT**0.5, half / HOLLOW_ASPECT**0.5, half_height)
 
 
-def _nodules(grid: Grid, rng: np.random.Generator) -> Volume:
+def _nodules(grid: FineGrid, rng: np.random.Generator) -> Voxels:
     noise = rng.standard_normal(grid.shape, dtype=np.float32)
     field_ = ndimage.gaussian_filter(noise, 3.2 / FINE_MM, truncate=2.5, mode="wrap")
     return np.asarray(field_ / field_.std(), dtype=np.float32)
 
 
-def _liver(grid: Grid, size: float, rng: np.random.Generator) -> Volume:
+def _liver(grid: FineGrid, size: float, rng: np.random.Generator) -> Voxels:
     jitter = rng.normal(0, 2.5, size=6)
     right = ellipsoid(
         grid,
@@ -179,11 +179,11 @@ def _liver(grid: Grid, size: float, rng: np.random.Generator) -> Volume:
 
 
 def _vessels(
-    grid: Grid,
+    grid: FineGrid,
     branches: tuple[tuple[Point, Point, tuple[float, float]], ...],
     sway: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]",
     rng: np.random.Generator,
-) -> Volume:
+) -> Voxels:
     share = np.zeros(grid.shape, dtype=np.float32)
     caliber = float(rng.uniform(*CALIBER))
     for start, end, radius in branches:

@@ -62,20 +62,6 @@ MVI_INTERCEPT = -0.38
 RECURRENCE_LOG_RATE = 0.25
 """Log of the baseline rate of recurrence over that of death."""
 
-VISIBILITY: Mapping[str, Mapping[str, float]] = {
-    "diameter_mm": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
-    "irregularity": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
-    "capsule": {"arterial": 0.0, "portal_venous": 1.0, "delayed": 0.3},
-    "hyperenhancement": {"arterial": 1.0, "portal_venous": 0.0, "delayed": 0.0},
-    "washout": {"arterial": 0.0, "portal_venous": 1.0, "delayed": 0.3},
-    "necrosis": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
-    "corona": {"arterial": 1.0, "portal_venous": 0.0, "delayed": 0.0},
-    "nodularity": {"arterial": 0.5, "portal_venous": 1.0, "delayed": 1.0},
-    "loat_area_mm2": {"arterial": 1.0, "portal_venous": 1.0, "delayed": 1.0},
-    "afp_ng_ml": {"arterial": 0.0, "portal_venous": 0.0, "delayed": 0.0},
-}
-"""Share of the full contrast at which a phase shows a latent."""
-
 DIAMETER_MEDIAN_MM, DIAMETER_LOG_SD = 42.0, 0.42
 LOAT_MEDIAN_MM2, LOAT_LOG_SD = 850.0, 0.42
 AFP_MEDIAN_NG_ML, AFP_LOG_SD = 35.0, 2.2
@@ -120,68 +106,29 @@ def standardized(latents: pd.DataFrame) -> pd.DataFrame:
     return scores
 
 
-def _linear(scores: pd.DataFrame, effects: Mapping[str, float]) -> "pd.Series[float]":
+def linear(scores: pd.DataFrame, effects: Mapping[str, float]) -> "pd.Series[float]":
+    """Return the sum of the standardized latents times their effects."""
     return sum((scores[name] * effect for name, effect in effects.items()), 0.0 * scores.iloc[:, 0])
 
 
-def _probability(log_odds: "pd.Series[float]") -> "pd.Series[float]":
+def probability(log_odds: "pd.Series[float]") -> "pd.Series[float]":
+    """Return the probability of log odds."""
     return pd.Series(1 / (1 + np.exp(-log_odds)), index=log_odds.index)
 
 
 def mvi_probability(latents: pd.DataFrame) -> "pd.Series[float]":
     """Return the true probability of microvascular invasion."""
-    return _probability(MVI_INTERCEPT + _linear(standardized(latents), MVI_EFFECT))
+    return probability(MVI_INTERCEPT + linear(standardized(latents), MVI_EFFECT))
 
 
 def death_log_hazard(latents: pd.DataFrame, mvi: "pd.Series[float]") -> "pd.Series[float]":
     """Return the true log hazard of death, relative to the baseline (OS)."""
-    return _linear(standardized(latents), DEATH_EFFECT) + DEATH_EFFECT_OF_MVI * mvi
+    return linear(standardized(latents), DEATH_EFFECT) + DEATH_EFFECT_OF_MVI * mvi
 
 
 def recurrence_log_hazard(latents: pd.DataFrame, mvi: "pd.Series[float]") -> "pd.Series[float]":
     """Return the true log hazard of recurrence alone, relative to the baseline."""
-    return _linear(standardized(latents), RECURRENCE_EFFECT) + RECURRENCE_EFFECT_OF_MVI * mvi
-
-
-def _seen(latents: pd.DataFrame, phases: Iterable[str]) -> pd.DataFrame:
-    """Return the standardized latents, each shrunk to its visibility in the best given phase."""
-    scores = standardized(latents)
-    shown = list(phases)
-    for name, by_phase in VISIBILITY.items():
-        scores[name] *= max((by_phase[phase] for phase in shown), default=0.0)
-    return scores
-
-
-def visible_mvi_probability(latents: pd.DataFrame, phases: Iterable[str]) -> "pd.Series[float]":
-    """Return the probability of MVI as far as the given phases show it (without AFP)."""
-    return _probability(MVI_INTERCEPT + _linear(_seen(latents, phases), MVI_EFFECT))
-
-
-def visible_log_hazard(latents: pd.DataFrame, phases: Iterable[str]) -> pd.DataFrame:
-    """Return what the images of some phases tell about the outcomes: the ceiling of a network.
-
-    A latent that the phases show at a share v of its full contrast counts v times; MVI, which
-    nobody sees, is replaced by its visible probability.
-
-    Args:
-        latents: Latents of each patient, e.g. ``oracle.csv``.
-        phases: Phases that are looked at.
-
-    Returns:
-        Columns ``os_log_hazard``, ``rfs_log_hazard`` and ``mvi_probability``.
-    """
-    shown = list(phases)
-    scores = _seen(latents, shown)
-    mvi = visible_mvi_probability(latents, shown)
-    death = _linear(scores, DEATH_EFFECT) + DEATH_EFFECT_OF_MVI * mvi
-    recurrence = _linear(scores, RECURRENCE_EFFECT) + RECURRENCE_EFFECT_OF_MVI * mvi
-    return pd.DataFrame(
-        {
-            "os_log_hazard": death,
-            "rfs_log_hazard": either_log_hazard(death, recurrence),
-            "mvi_probability": mvi,
-        }
-    )
+    return linear(standardized(latents), RECURRENCE_EFFECT) + RECURRENCE_EFFECT_OF_MVI * mvi
 
 
 def either_log_hazard(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.cohorts.phantom.space import Grid, Point, Volume, filled
+from mtl_hcc.cohorts.phantom.space import FineGrid, Point, Voxels, filled
 
 ROUGHNESS = 0.17
 """Standard deviation of the radius, relative, at full irregularity."""
@@ -43,7 +43,7 @@ class Bumps:
         offsets = rng.uniform(0, 2 * np.pi, number)
         return cls(directions.astype(np.float32), offsets.astype(np.float32))
 
-    def at(self, x: Volume, y: Volume, z: Volume) -> Volume:
+    def at(self, x: Voxels, y: Voxels, z: Voxels) -> Voxels:
         """Return the function at points of the unit sphere."""
         total = np.zeros(np.broadcast_shapes(x.shape, y.shape, z.shape), dtype=np.float32)
         for wave, offset in zip(self.waves, self.phases, strict=True):
@@ -63,8 +63,8 @@ class Tumor:
     @classmethod
     def draw(
         cls,
-        grid: Grid,
-        liver: Volume,
+        grid: FineGrid,
+        liver: Voxels,
         diameter: float,
         irregularity: float,
         rng: np.random.Generator,
@@ -77,13 +77,13 @@ class Tumor:
         radius = diameter / 2 / float(np.mean(stretch**3)) ** (1 / 3)
         return cls(_place(grid, liver, diameter / 2, rng), radius, roughness, bumps)
 
-    def surroundings(self, grid: Grid) -> tuple[tuple[slice, slice, slice], Grid]:
+    def surroundings(self, grid: FineGrid) -> tuple[tuple[slice, slice, slice], FineGrid]:
         """Return the box that holds the tumor and all that it does to its neighborhood."""
         reach = 1.5 * self.radius + CORONA_MM[1] + 4
         low, high = np.subtract(self.center, reach), np.add(self.center, reach)
         return grid.box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
 
-    def distance(self, grid: Grid) -> Volume:
+    def distance(self, grid: FineGrid) -> Voxels:
         """Return the signed distance, roughly, to the surface in mm."""
         x, y, z = (
             axis - np.float32(c)
@@ -101,7 +101,7 @@ class Tumor:
         return result
 
 
-def _sphere_points(number: int) -> tuple[Volume, Volume, Volume]:
+def _sphere_points(number: int) -> tuple[Voxels, Voxels, Voxels]:
     """Points spread evenly over the unit sphere (Fibonacci lattice)."""
     k = np.arange(number) + 0.5
     z = 1 - 2 * k / number
@@ -114,7 +114,7 @@ def _sphere_points(number: int) -> tuple[Volume, Volume, Volume]:
     )
 
 
-def _place(grid: Grid, liver: Volume, radius: float, rng: np.random.Generator) -> Point:
+def _place(grid: FineGrid, liver: Voxels, radius: float, rng: np.random.Generator) -> Point:
     """Draw places in the liver until one is deep enough; else take the deepest."""
     low, high = (-88.0, -52.0, -30.0), (24.0, 40.0, 36.0)
     best, depth_of_best = (-50.0, -4.0, 0.0), np.inf
@@ -144,16 +144,16 @@ class Appearance:
 
 
 def paint_tumor(
-    tissue: Volume,
+    tissue: Voxels,
     liver_hu: float,
     phase: int,
-    distance: Volume,
+    distance: Voxels,
     tumor: Tumor,
     look: Appearance,
-    texture: Volume,
+    texture: Voxels,
     *,
     contrast: float,
-) -> Volume:
+) -> Voxels:
     """Return the HU of a box around the tumor in one phase, tumor and its surroundings painted in.
 
     Args:

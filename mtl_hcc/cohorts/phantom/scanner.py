@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, special
 
-from mtl_hcc.cohorts.phantom.space import EXTENT_MM, FINE_MM, Volume, centers
+from mtl_hcc.cohorts.phantom.space import EXTENT_MM, FINE_MM, Voxels, centers
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,16 @@ SCANNERS = {
 
 
 @dataclass(frozen=True)
-class Acquisition:
+class BreathHold:
     """One breath-hold: how the fine grid is sampled. The patient has moved by ``shift`` mm."""
 
     scanner: Scanner
-    along_z: Volume
-    along_y: Volume
-    along_x: Volume
+    along_z: Voxels
+    along_y: Voxels
+    along_x: Voxels
 
     @classmethod
-    def of(cls, scanner: Scanner, shift: npt.NDArray[np.float64]) -> "Acquisition":
+    def of(cls, scanner: Scanner, shift: npt.NDArray[np.float64]) -> "BreathHold":
         """Prepare the sampling of one phase; ``shift`` is along (x, y, z) in mm."""
         x, y, z = (
             _profile(extent, spacing, moved, scanner.blur_mm)
@@ -66,13 +66,13 @@ class Acquisition:
         )
         return cls(scanner, along_z=z, along_y=y, along_x=x)
 
-    def sample(self, volume: Volume) -> Volume:
+    def sample(self, volume: Voxels) -> Voxels:
         """Return a volume of the fine grid as slices and pixels, (depth, height, width)."""
         depth, height, width = volume.shape
         slices = (self.along_z @ volume.reshape(depth, -1)).reshape(-1, height, width)
         return np.asarray((self.along_y @ slices) @ self.along_x.T, dtype=np.float32)
 
-    def image(self, volume: Volume, rng: np.random.Generator) -> npt.NDArray[np.int16]:
+    def image(self, volume: Voxels, rng: np.random.Generator) -> npt.NDArray[np.int16]:
         """Return the scan in HU: sampled, with noise and offset."""
         sampled = self.sample(volume)
         noise = rng.standard_normal(sampled.shape, dtype=np.float32)
@@ -82,7 +82,7 @@ class Acquisition:
         hu = np.rint(sampled + noise + self.scanner.hu_offset)
         return np.asarray(np.clip(hu, -1024, 3071), dtype=np.int16)
 
-    def coordinates(self) -> tuple[Volume, Volume, Volume]:
+    def coordinates(self) -> tuple[Voxels, Voxels, Voxels]:
         """Return x, y and z of the voxel centers in mm, before the patient moved."""
         scanner = self.scanner
         x, y = (centers(extent, scanner.pixel_mm) for extent in EXTENT_MM[:2])
@@ -90,7 +90,7 @@ class Acquisition:
         return x.astype(np.float32), y.astype(np.float32), z.astype(np.float32)
 
 
-def _profile(extent: float, spacing: float, shift: float, blur: float) -> Volume:
+def _profile(extent: float, spacing: float, shift: float, blur: float) -> Voxels:
     """Weights (voxel, fine voxel) of a slice profile: a box of the voxel, blurred."""
     position = centers(extent, spacing)[:, None]
     away = centers(extent, FINE_MM)[None, :] + shift - position

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Volume = npt.NDArray[np.float32]
+Voxels = npt.NDArray[np.float32]
 """(depth, height, width), or something that broadcasts to it."""
 Point = tuple[float, float, float]
 """x to the patient's left, y to the back, z to the head, in mm."""
@@ -22,15 +22,15 @@ def centers(extent: float, spacing: float) -> npt.NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class Grid:
+class FineGrid:
     """Coordinates of the fine grid, in mm, ready to broadcast: z (n, 1, 1), y (n, 1), x (n,)."""
 
-    x: Volume
-    y: Volume
-    z: Volume
+    x: Voxels
+    y: Voxels
+    z: Voxels
 
     @classmethod
-    def fine(cls) -> "Grid":
+    def fine(cls) -> "FineGrid":
         """Return the grid of the whole field of view."""
         x, y, z = (centers(extent, FINE_MM).astype(np.float32) for extent in EXTENT_MM)
         return cls(x=x, y=y[:, None], z=z[:, None, None])
@@ -40,7 +40,7 @@ class Grid:
         """Number of voxels along (depth, height, width)."""
         return (self.z.size, self.y.size, self.x.size)
 
-    def box(self, low: Point, high: Point) -> tuple[tuple[slice, slice, slice], "Grid"]:
+    def box(self, low: Point, high: Point) -> tuple[tuple[slice, slice, slice], "FineGrid"]:
         """Return the part between two corners: its place in a volume, and its own grid."""
         z, y, x = (
             slice(int(np.searchsorted(axis.ravel(), a)), int(np.searchsorted(axis.ravel(), b)))
@@ -48,10 +48,10 @@ class Grid:
                 (self.z, self.y, self.x), reversed(low), reversed(high), strict=True
             )
         )
-        return (z, y, x), Grid(x=self.x[x], y=self.y[y], z=self.z[z])
+        return (z, y, x), FineGrid(x=self.x[x], y=self.y[y], z=self.z[z])
 
 
-def ellipsoid(grid: Grid, center: Point, axes: Point, exponent: float = 2.0) -> Volume:
+def ellipsoid(grid: FineGrid, center: Point, axes: Point, exponent: float = 2.0) -> Voxels:
     """Return the signed distance, roughly, to a superellipsoid; negative inside, in mm."""
     parts = [
         np.abs((axis - middle) / half) ** np.float32(exponent)
@@ -61,13 +61,13 @@ def ellipsoid(grid: Grid, center: Point, axes: Point, exponent: float = 2.0) -> 
     return np.asarray((radius - 1) * np.float32(min(axes)), dtype=np.float32)
 
 
-def cylinder(grid: Grid, center: tuple[float, float], radius: float) -> Volume:
+def cylinder(grid: FineGrid, center: tuple[float, float], radius: float) -> Voxels:
     """Return the signed distance to a cylinder along z (depth axis of length 1)."""
     distance = np.hypot(grid.x - center[0], grid.y - center[1]) - radius
     return np.asarray(distance[None], dtype=np.float32)
 
 
-def tube(grid: Grid, start: Point, end: Point, radius: tuple[float, float]) -> Volume:
+def tube(grid: FineGrid, start: Point, end: Point, radius: tuple[float, float]) -> Voxels:
     """Return the signed distance to a tube whose radius tapers from start to end."""
     way = np.subtract(end, start)
     along = (
@@ -82,12 +82,12 @@ def tube(grid: Grid, start: Point, end: Point, radius: tuple[float, float]) -> V
     return np.asarray(distance - radius[0] - along * (radius[1] - radius[0]), dtype=np.float32)
 
 
-def filled(distance: Volume, softness: float = FINE_MM) -> Volume:
+def filled(distance: Voxels, softness: float = FINE_MM) -> Voxels:
     """Return the share of each voxel that lies inside a surface (partial volume)."""
     return np.asarray(np.clip(0.5 - distance / np.float32(softness), 0, 1), dtype=np.float32)
 
 
-def smooth_union(first: Volume, second: Volume, blend: float) -> Volume:
+def smooth_union(first: Voxels, second: Voxels, blend: float) -> Voxels:
     """Return the signed distance to two shapes grown together over ``blend`` mm."""
     mixed = np.clip(blend - np.abs(first - second), 0, None) ** 2 / np.float32(4 * blend)
     return np.asarray(np.minimum(first, second) - mixed, dtype=np.float32)

@@ -10,18 +10,18 @@ import pandas as pd
 import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from dicom_writer import write_dicom_cohort
 
-from mtl_hcc.cohorts.dicom.geometry import Grid, volume_grid
-from mtl_hcc.cohorts.dicom.header import Header
-from mtl_hcc.cohorts.dicom.scan import scan_tree
+from mtl_hcc.cohorts.dicom.dicom_files import find_dicom_files
+from mtl_hcc.cohorts.dicom.geometry import VolumeGrid, volume_grid
+from mtl_hcc.cohorts.dicom.header import DicomHeader
 from mtl_hcc.cohorts.dicom.volumes import Volume, find_volumes
-from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
 from mtl_hcc.patient import CT_PHASES
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
-def _header(**changes: Any) -> Header:
+def _header(**changes: Any) -> DicomHeader:
     values: dict[str, Any] = {
         "path": Path("none.dcm"),
         "folder": "P1/series",
@@ -52,12 +52,12 @@ def _header(**changes: Any) -> Header:
         "bolus_start": None,
         "after_bolus": None,
     }
-    return Header(**{**values, **changes})
+    return DicomHeader(**{**values, **changes})
 
 
 def _stack(
     count: int = 10, *, step: float = 2.5, start: float = 0.0, **changes: Any
-) -> list[Header]:
+) -> list[DicomHeader]:
     """Axial slices named ``<tag><k>.dcm``, ``step`` mm apart."""
     tag = changes.pop("tag", "s")
     return [
@@ -133,19 +133,19 @@ def slices(dicom_cohort: Path) -> list[pydicom.Dataset]:
 
 
 @pytest.fixture
-def grid(dicom_cohort: Path) -> Grid:
+def grid(dicom_cohort: Path) -> VolumeGrid:
     """The grid of these slices."""
-    scan = scan_tree(dicom_cohort / "P1" / "series_2", progress=False)
-    return volume_grid(find_volumes(scan.headers)[0], where="P1")
+    found = find_dicom_files(dicom_cohort / "P1" / "series_2", progress=False)
+    return volume_grid(find_volumes(found.headers)[0], where="P1")
 
 
 @pytest.fixture
-def header() -> Callable[..., Header]:
+def header() -> Callable[..., DicomHeader]:
     return _header
 
 
 @pytest.fixture
-def stack() -> Callable[..., list[Header]]:
+def stack() -> Callable[..., list[DicomHeader]]:
     return _stack
 
 

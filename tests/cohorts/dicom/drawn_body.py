@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
+from dicom_writer import write_dicom_cohort
 
-from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
 from mtl_hcc.patient import CT_PHASES
 
 HU = {

@@ -7,10 +7,10 @@ import pytest
 from drawn_body import HU, body, labels, write_cohort
 
 from mtl_hcc.cohorts.dicom import DicomTree
-from mtl_hcc.cohorts.dicom.geometry import Grid
+from mtl_hcc.cohorts.dicom.dicom_files import find_dicom_files
+from mtl_hcc.cohorts.dicom.geometry import VolumeGrid
 from mtl_hcc.cohorts.dicom.lattice import make_lattice, places_of, sample
 from mtl_hcc.cohorts.dicom.measure import measure
-from mtl_hcc.cohorts.dicom.scan import scan_tree
 from mtl_hcc.cohorts.dicom.vessels import find_aorta, find_spine, mean_along, without_noise
 from mtl_hcc.cohorts.dicom.volumes import find_volumes
 from mtl_hcc.errors import CohortError
@@ -46,9 +46,9 @@ def test_aorta_liver_and_spleen_are_measured_at_their_true_values(tmp_path):
     contents = ("arterial", "portal_venous", "delayed")
     tree = write_cohort(tmp_path / "nifti", contents, tmp_path / "dicom")
     volumes = find_volumes(
-        [h for h in scan_tree(tree, progress=False).headers if h.modality == "CT"]
+        [h for h in find_dicom_files(tree, progress=False).headers if h.modality == "CT"]
     )
-    grid = Grid((116, 90, 12), (2.0, 2.0, 5.0), (0.0, 0.0, 0.0), np.eye(3))
+    grid = VolumeGrid((116, 90, 12), (2.0, 2.0, 5.0), (0.0, 0.0, 0.0), np.eye(3))
     found = measure(volumes, {"": places_of(labels() == 1, grid)})
     for volume, content in zip(volumes, contents, strict=True):
         measured = found[volume.name]
@@ -140,7 +140,7 @@ def test_the_aorta_of_real_portal_venous_scans_is_found_without_a_mask(shared_da
 
     folder = shared_data / "images" / "chaos_ct3"
     image, drawn = (sitk.ReadImage(str(folder / name)) for name in ("ct.nii.gz", "liver.nii.gz"))
-    grid = Grid(
+    grid = VolumeGrid(
         image.GetSize(),
         image.GetSpacing(),
         image.GetOrigin(),
@@ -160,7 +160,7 @@ def test_the_aorta_of_real_portal_venous_scans_is_found_without_a_mask(shared_da
 
 
 def test_a_native_scan_alone_shows_no_aorta():
-    grid = Grid((116, 90, 12), (2.0, 2.0, 5.0), (0.0, 0.0, 0.0), np.eye(3))
+    grid = VolumeGrid((116, 90, 12), (2.0, 2.0, 5.0), (0.0, 0.0, 0.0), np.eye(3))
     lattice = make_lattice([grid], places_of(labels() == 1, grid))
     seen = sample(body("native"), grid, lattice.points()).reshape(lattice.shape)
     spine = find_spine(without_noise(seen))

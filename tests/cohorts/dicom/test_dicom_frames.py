@@ -9,9 +9,9 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import EnhancedCTImageStorage, EnhancedMRImageStorage, ExplicitVRLittleEndian
 
 from mtl_hcc.cohorts.dicom import DicomTree
+from mtl_hcc.cohorts.dicom.dicom_files import find_dicom_files
 from mtl_hcc.cohorts.dicom.geometry import volume_grid
 from mtl_hcc.cohorts.dicom.pixels import read_voxels
-from mtl_hcc.cohorts.dicom.scan import scan_tree
 from mtl_hcc.cohorts.dicom.volumes import find_volumes
 from mtl_hcc.errors import ImageError
 
@@ -91,7 +91,7 @@ def merge(stacks, path, *, modality="CT", **per_frame):
 
 
 def volumes_in(folder):
-    return find_volumes(scan_tree(folder, progress=False).headers)
+    return find_volumes(find_dicom_files(folder, progress=False).headers)
 
 
 def test_all_phases_in_one_enhanced_object_become_the_same_cohort(

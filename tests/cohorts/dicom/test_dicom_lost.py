@@ -3,18 +3,7 @@ import os
 from pathlib import Path
 
 import pydicom
-
-from mtl_hcc.cohorts.dicom import DicomTree
-
-
-def read(root, **settings):
-    return DicomTree(progress=False, **settings).read(root)
-
-
-def reason(cohort, patient_id="P1"):
-    rows = cohort.quarantine[cohort.quarantine["patient_id"] == patient_id]
-    assert len(rows) == 1
-    return rows["reason"].iloc[0]
+from read_tree import read, reason
 
 
 def test_a_patient_id_of_260_characters_is_refused_and_the_others_go_on(dicom_cohort, spoil):

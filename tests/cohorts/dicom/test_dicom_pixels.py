@@ -3,16 +3,16 @@ import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
+from mtl_hcc.cohorts.dicom.dicom_files import find_dicom_files
 from mtl_hcc.cohorts.dicom.geometry import volume_grid
 from mtl_hcc.cohorts.dicom.pixels import read_voxels, write_nifti
-from mtl_hcc.cohorts.dicom.scan import scan_tree
 from mtl_hcc.cohorts.dicom.volumes import find_volumes
 from mtl_hcc.errors import ImageError
 
 
 def load(folder):
-    scan = scan_tree(folder, progress=False)
-    (volume,) = find_volumes([h for h in scan.headers if h.modality == "CT"])
+    found = find_dicom_files(folder, progress=False)
+    (volume,) = find_volumes([h for h in found.headers if h.modality == "CT"])
     return read_voxels(volume, where="P1"), volume_grid(volume, where="P1")
 
 

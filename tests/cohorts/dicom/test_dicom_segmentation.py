@@ -6,9 +6,9 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from drawn_segments import boxes, write_segmentation
 
+from mtl_hcc.cohorts.dicom.dicom_files import find_dicom_files
 from mtl_hcc.cohorts.dicom.geometry import volume_grid
 from mtl_hcc.cohorts.dicom.pixels import read_voxels
-from mtl_hcc.cohorts.dicom.scan import scan_tree
 from mtl_hcc.cohorts.dicom.segmentation import (
     check_frame_of_reference,
     open_segmentation,
@@ -21,8 +21,8 @@ from mtl_hcc.errors import ImageError
 def test_the_segmentation_of_dcmqi_gives_its_published_numbers(shared_data):
     folder = shared_data / "dicom_seg_dcmqi"
     expected = json.loads((folder / "expected.json").read_text())
-    scan = scan_tree(folder, progress=False)
-    (volume,) = find_volumes([h for h in scan.headers if h.modality == "CT"])
+    found = find_dicom_files(folder, progress=False)
+    (volume,) = find_volumes([h for h in found.headers if h.modality == "CT"])
     grid = volume_grid(volume, where="P1")
     assert grid.spacing[2] == 1.0  # the tag SliceThickness says 1.25
     segmentation = open_segmentation(folder / "liver.dcm", where="P1")

@@ -8,21 +8,12 @@ import pandas as pd
 import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from dicom_writer import write_dicom_cohort
+from read_tree import read, reason
 
-from mtl_hcc.cohorts.dicom import DicomTree, convert
-from mtl_hcc.cohorts.dicom.write import write_dicom_cohort
+from mtl_hcc.cohorts.dicom import convert
 from mtl_hcc.errors import CohortError, ConfigError
 from mtl_hcc.patient import CT_PHASES
-
-
-def read(root, **settings):
-    return DicomTree(progress=False, **settings).read(root)
-
-
-def reason(cohort, patient_id="P1"):
-    rows = cohort.quarantine[cohort.quarantine["patient_id"] == patient_id]
-    assert len(rows) == 1
-    return rows["reason"].iloc[0]
 
 
 def assert_same_image(path, expected):
@@ -412,7 +403,7 @@ def test_a_table_edited_since_is_not_overwritten_and_an_untouched_one_is_renewed
     assert (output / "patients.csv").read_text() == edited
 
 
-@pytest.mark.parametrize("step", ["write_record", "_remove"])
+@pytest.mark.parametrize("step", ["write_conversion", "_remove"])
 def test_a_kill_between_two_steps_leaves_nothing_that_seems_anothers(
     dicom_cohort, monkeypatch, step
 ):

@@ -44,8 +44,8 @@ def test_the_six_forms_equal_psych_on_the_table_of_shrout_and_fleiss(expected):
     assert [round(found[name].value, 2) for name in FORMS] == printed
 
 
-def test_three_readers_of_hcc_tace_seg_agree_as_psych_says(shared_data, expected):
-    table = pd.read_csv(shared_data / "hcc_tace_seg" / "clinical.csv")
+def test_three_readers_of_hcc_tace_seg_agree_as_psych_says(clinical_tables, expected):
+    table = pd.read_csv(clinical_tables / "hcc_tace_seg" / "clinical.csv")
     recist = table[[f"{k}_RECIST_BL" for k in (1, 2, 3)]].dropna()
     assert len(recist) == 93
     assert_equal_to_psych(intraclass_correlations(recist), expected, "recist_baseline")

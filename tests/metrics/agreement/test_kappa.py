@@ -62,8 +62,8 @@ def test_values_and_intervals_equal_statsmodels(readings, weights):
     assert found.ci_high == pytest.approx(expected.kappa_upp)
 
 
-def test_two_readers_of_the_response_of_hcc_tace_seg_agree_as_psych_says(shared_data, expected):
-    table = pd.read_csv(shared_data / "hcc_tace_seg" / "clinical.csv")
+def test_two_readers_of_the_response_of_hcc_tace_seg_agree_as_psych_says(clinical_tables, expected):
+    table = pd.read_csv(clinical_tables / "hcc_tace_seg" / "clinical.csv")
     both = table[["1_mRECIST", "2_mRECIST"]].dropna().astype(int) - 1
     plain, weighted = (
         cohen_kappa(both["1_mRECIST"], both["2_mRECIST"], classes=4, weights=weights)

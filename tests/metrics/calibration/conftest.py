@@ -45,12 +45,12 @@ def formula_survival(time, event, afp, scale):
 
 
 @pytest.fixture(scope="session")
-def real_samples(shared_data):
+def real_samples(clinical_tables):
     """The cohorts of the R script, by its names."""
-    tcga = pd.read_csv(shared_data / "tcga_lihc" / "clinical.csv")
+    tcga = pd.read_csv(clinical_tables / "tcga_lihc" / "clinical.csv")
     os = tcga.dropna(subset=["os_days", "os_event", "afp"])
     mvi = tcga.dropna(subset=["mvi", "afp"])
-    tace = pd.read_csv(shared_data / "hcc_tace_seg" / "clinical.csv")
+    tace = pd.read_csv(clinical_tables / "hcc_tace_seg" / "clinical.csv")
     event = "Death_1_StillAliveorLostToFU_0"
     tace = tace.dropna(subset=["OS", event, "AFP"])
     score = -1 + 0.4 * (np.log(mvi["afp"] + 1) - 3)

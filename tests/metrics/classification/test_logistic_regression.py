@@ -14,8 +14,8 @@ TABLE = pd.DataFrame({"mvi": [0, 1, 0, 1, 1, 0, 1, 0], "x": [1, 2, 3, 4, 5, 2, 3
 
 
 @pytest.fixture(scope="module")
-def tcga(shared_data):
-    table = pd.read_csv(shared_data / "tcga_lihc" / "clinical.csv")
+def tcga(clinical_tables):
+    table = pd.read_csv(clinical_tables / "tcga_lihc" / "clinical.csv")
     return table.assign(log_afp=np.log10(table["afp"]), male=(table["sex"] == "male").astype(float))
 
 

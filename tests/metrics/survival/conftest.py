@@ -10,10 +10,9 @@ def study(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def patients(study, request):
-    """Table with ``time, event, group, high``; skips when the real data are not there."""
-    shared = None if study == "heavy" else request.getfixturevalue("shared_data")
-    return patients_of(study, shared)
+def patients(study, clinical_tables):
+    """Table with ``time, event, group, high``."""
+    return patients_of(study, clinical_tables)
 
 
 @pytest.fixture

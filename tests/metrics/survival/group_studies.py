@@ -26,7 +26,7 @@ class FoundByR:
         return self.table.loc[quantity].to_dict()
 
 
-def patients_of(study: str, shared_data: Path | None) -> pd.DataFrame:
+def patients_of(study: str, clinical_tables: Path) -> pd.DataFrame:
     """Return ``time, event, group, high`` and perhaps ``cause``, prepared as the R script does."""
     if study == "heavy":
         rows = pd.read_csv(ORACLES / "cox" / "patients.csv").query("data == 'heavy'")
@@ -37,7 +37,7 @@ def patients_of(study: str, shared_data: Path | None) -> pd.DataFrame:
             cause=np.where(rows["event"] == 0, 0, 1 + rows["patient"] % 2),
         )
     if study == "hcc_tace_seg":
-        rows = pd.read_csv(shared_data / "hcc_tace_seg" / "clinical.csv")
+        rows = pd.read_csv(clinical_tables / "hcc_tace_seg" / "clinical.csv")
         return rows.assign(
             time=7 * rows["OS"],
             event=rows["Death_1_StillAliveorLostToFU_0"],
@@ -45,7 +45,7 @@ def patients_of(study: str, shared_data: Path | None) -> pd.DataFrame:
             high=rows["BCLC"].isin(["Stage-C", "Stage-D"]),
             child_pugh=rows["CPS"],
         )
-    rows = pd.read_csv(shared_data / "tcga_lihc" / "clinical.csv")
+    rows = pd.read_csv(clinical_tables / "tcga_lihc" / "clinical.csv")
     rows = rows.dropna(subset=["rfs_days", "rfs_event", "afp", "grade"])
     return rows.assign(
         time=rows["rfs_days"],

@@ -134,8 +134,8 @@ def test_a_thousand_resamples_of_388_patients_take_less_than_a_second():
     assert clock.perf_counter() - start < 1.0  # about 0.1 s on one core
 
 
-def test_afp_on_tcga_lihc_equals_r(shared_data):
-    table = pd.read_csv(shared_data / "tcga_lihc" / "clinical.csv")
+def test_afp_on_tcga_lihc_equals_r(clinical_tables):
+    table = pd.read_csv(clinical_tables / "tcga_lihc" / "clinical.csv")
     expected = pd.read_csv(ORACLES / "survival_metrics" / "tcga_lihc.csv", index_col="endpoint")
     for endpoint in ("os", "rfs"):
         rows = table.dropna(subset=["afp", f"{endpoint}_days", f"{endpoint}_event"])

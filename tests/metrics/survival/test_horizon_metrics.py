@@ -25,13 +25,13 @@ ORACLES = Path(__file__).parents[2] / "oracles"
 HORIZONS = [365, 730, 1095]
 
 
-def real_cohort(name, shared_data):
+def real_cohort(name, clinical_tables):
     if name.startswith("tcga"):
-        table = pd.read_csv(shared_data / "tcga_lihc" / "clinical.csv")
+        table = pd.read_csv(clinical_tables / "tcga_lihc" / "clinical.csv")
         endpoint = name.rpartition("_")[2]
         columns = table[f"{endpoint}_days"], table[f"{endpoint}_event"], table["afp"]
     else:
-        table = pd.read_csv(shared_data / "hcc_tace_seg" / "clinical.csv")
+        table = pd.read_csv(clinical_tables / "hcc_tace_seg" / "clinical.csv")
         days = (7 * table["OS"]).round()
         columns = days, table["Death_1_StillAliveorLostToFU_0"], table["AFP"]
     rows = pd.concat(columns, axis=1, keys=["time_days", "event", "afp"]).dropna()
@@ -74,10 +74,10 @@ def uno_up_to(tau, rows):
 
 
 @pytest.mark.parametrize("name", ["tcga_lihc_os", "tcga_lihc_rfs", "hcc_tace_seg_os"])
-def test_afp_on_real_cohorts_equals_r(name, shared_data):
+def test_afp_on_real_cohorts_equals_r(name, clinical_tables):
     expected = pd.read_csv(ORACLES / "horizon_metrics" / "horizon_metrics.csv")
     expected = expected[expected["cohort"] == name]
-    rows = real_cohort(name, shared_data)
+    rows = real_cohort(name, clinical_tables)
     assert (len(rows), rows["event"].sum()) == tuple(expected.iloc[0][["n", "events"]])
     found = values_of(rows)
     sample = TaskRows(rows, rows.iloc[:0], "survival")

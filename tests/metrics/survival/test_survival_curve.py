@@ -32,8 +32,8 @@ def test_the_log_rank_p_equals_lifelines(patients):
     assert logrank_p(time, event, group) == pytest.approx(expected)
 
 
-def test_tcga_lihc_equals_r(shared_data):
-    table = pd.read_csv(shared_data / "tcga_lihc" / "clinical.csv")
+def test_tcga_lihc_equals_r(clinical_tables):
+    table = pd.read_csv(clinical_tables / "tcga_lihc" / "clinical.csv")
     expected = pd.read_csv(ORACLES / "survival_metrics" / "tcga_lihc.csv", index_col="endpoint")
     days = np.array([365, 1095, 1825])
     for endpoint in ("os", "rfs"):

@@ -1,7 +1,7 @@
 # Oracle of intraclass correlations and kappas: R 4.2.2, psych.
 # Shrout and Fleiss' table (Psychological Bulletin 1979;86:420-428), a drawn table, and, where the
 # real table is at hand, the three readers of HCC-TACE-Seg (The Cancer Imaging Archive).
-# Run in this folder: Rscript agreement.R ../../../../shared/data/hcc_tace_seg/clinical.csv
+# Run in this folder: Rscript agreement.R ../../data/hcc_tace_seg/clinical.csv
 suppressMessages(library(psych))
 shrout <- matrix(c(9, 2, 5, 8, 6, 1, 3, 2, 8, 4, 6, 8, 7, 1, 2, 6, 10, 5, 6, 9, 6, 2, 4, 7),
                  ncol = 4, byrow = TRUE)

@@ -1,6 +1,7 @@
 # Oracle of calibration and net benefit on TCGA-LIHC and HCC-TACE-Seg: R 4.2.2, survival 3.5.3,
 # prodlim 2019.11.13, geepack 1.3.9, rms 6.5.0 (rcs).
-# Run in this folder: Rscript calibration.R <TCGA-LIHC clinical.csv> <HCC-TACE-Seg clinical.csv>
+# Run in this folder: Rscript calibration.R ../../data/tcga_lihc/clinical.csv \
+#   ../../data/hcc_tace_seg/clinical.csv
 # The tables are not kept here; only what R computes from them is. Predictions are a formula of AFP,
 # so that the test makes the same ones.
 suppressMessages({library(survival); library(prodlim); library(geepack); library(rms)})

@@ -28,7 +28,11 @@ import pandas as pd
 
 import mtl_hcc
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
-from mtl_hcc.cohorts.phantom.write import draw_tables
+
+try:
+    from mtl_hcc.cohorts.phantom.phantom_cohort import draw_tables
+except ModuleNotFoundError:  # its name in the earlier version
+    from mtl_hcc.cohorts.phantom.write import draw_tables
 
 PATIENTS = {"I": 20, "II": 5, "III": 5, "VI": 8}
 EMPTIED = ("age_years", "sex", "tumor_diameter_mm", "afp_ng_ml", "child_pugh", "bclc_stage", "mvi")

@@ -1,6 +1,7 @@
 # Oracle of Uno's C-index, AUC, Brier score and scaled Brier score at horizons, on real tables:
 # R 4.2.2, survival 3.5.3, riskRegression 2022.11.28.
-# Run in this folder: Rscript horizon_metrics.R <TCGA-LIHC clinical.csv> <HCC-TACE-Seg clinical.csv>
+# Run in this folder: Rscript horizon_metrics.R ../../data/tcga_lihc/clinical.csv \
+#   ../../data/hcc_tace_seg/clinical.csv
 # The tables are not kept here; only what R computes from them is.
 suppressMessages({library(survival); library(riskRegression); library(prodlim)})
 paths <- commandArgs(TRUE)

@@ -1,7 +1,7 @@
 # Oracle of nomograms: R 4.2.2, rms 6.5.0, on TCGA-LIHC.
-# Run in this folder: MTL_HCC_DATA=<folder of real data> Rscript nomogram.R > nomogram.csv
+# Run in this folder: Rscript nomogram.R > nomogram.csv
 suppressMessages(library(rms))
-tcga <- read.csv(file.path(Sys.getenv("MTL_HCC_DATA"), "tcga_lihc", "clinical.csv"))
+tcga <- read.csv("../../data/tcga_lihc/clinical.csv")
 tcga <- subset(tcga, !is.na(afp) & afp > 0 & !is.na(age_years))
 tcga$grade <- factor(ifelse(tcga$grade == "G4", "G3", tcga$grade), c("G1", "G2", "G3"))
 tcga <- subset(tcga, !is.na(grade))[, c("mvi", "os_days", "os_event", "afp", "age_years", "grade")]

@@ -1,5 +1,6 @@
 # Oracle of curves, tests, Cox models and competing risks: R 4.2.2, survival 3.5.3, cmprsk 2.2.11.
-# Run in this folder: Rscript survival_groups.R <TCGA-LIHC clinical.csv> <HCC-TACE-Seg clinical.csv>
+# Run in this folder: Rscript survival_groups.R ../../data/tcga_lihc/clinical.csv \
+#   ../../data/hcc_tace_seg/clinical.csv
 # Those two tables are not kept here; only what R computes from them is.
 library(survival)
 library(cmprsk)

@@ -1,5 +1,5 @@
 # Oracle of the C-index and the log-rank test on the TCGA-LIHC table: R 4.2.2, survival 3.5.3.
-# Run in this folder: Rscript tcga_lihc.R <path of clinical.csv>
+# Run in this folder: Rscript tcga_lihc.R ../../data/tcga_lihc/clinical.csv
 # The table is not kept here; only what R computes from it is.
 library(survival)
 d <- read.csv(commandArgs(TRUE)[1])

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from mtl_hcc.cohorts.phantom.anatomy import ENHANCEMENT, Anatomy, build_anatomy, tissue_layers
 from mtl_hcc.cohorts.phantom.lesion import Appearance, Bumps, Tumor, paint_tumor
-from mtl_hcc.cohorts.phantom.scanner import SCANNERS, Acquisition, Scanner
+from mtl_hcc.cohorts.phantom.scanner import SCANNERS, BreathHold, Scanner
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
-from mtl_hcc.cohorts.phantom.space import Grid, Volume, filled
+from mtl_hcc.cohorts.phantom.space import FineGrid, Voxels, filled
 from mtl_hcc.patient import CT_PHASES
 from mtl_hcc.regions import Label
 
@@ -24,7 +24,7 @@ DICE_PER_RELATIVE_ERROR = 1.25
 
 
 @dataclass(frozen=True)
-class Scan:
+class PhantomScan:
     """One phase of a patient.
 
     Attributes:
@@ -47,7 +47,7 @@ def scan_patient(
     center: str,
     settings: PhantomSettings,
     rng: np.random.Generator,
-) -> dict[str, Scan]:
+) -> dict[str, PhantomScan]:
     """Build a patient with these latents and scan the three phases at a center.
 
     Args:
@@ -59,7 +59,7 @@ def scan_patient(
     Returns:
         Phase to its scan, in the order of ``CT_PHASES``.
     """
-    grid = Grid.fine()
+    grid = FineGrid.fine()
     anatomy = build_anatomy(
         grid,
         nodularity=latents["nodularity"],
@@ -113,25 +113,25 @@ def _enhancement(filling: float, rng: np.random.Generator) -> dict[str, tuple[fl
     return own
 
 
-def _paint(grid: Grid, layers: list[tuple[str, Volume]], hu: Mapping[str, float]) -> Volume:
+def _paint(grid: FineGrid, layers: list[tuple[str, Voxels]], hu: Mapping[str, float]) -> Voxels:
     """Paint the tissues over each other, later ones on top."""
-    painted: Volume = np.full((1, *grid.shape[1:]), hu["air"], dtype=np.float32)
+    painted: Voxels = np.full((1, *grid.shape[1:]), hu["air"], dtype=np.float32)
     for tissue, share in layers:
         painted = painted + share * (np.float32(hu[tissue]) - painted)
     return painted
 
 
 def _scan(
-    hu: Volume,
-    distance: Volume,
+    hu: Voxels,
+    distance: Voxels,
     anatomy: Anatomy,
     tumor: Tumor,
     scanner: Scanner,
     shift: npt.NDArray[np.float64],
     settings: PhantomSettings,
     rng: np.random.Generator,
-) -> Scan:
-    acquisition = Acquisition.of(scanner, shift)
+) -> PhantomScan:
+    acquisition = BreathHold.of(scanner, shift)
     image = acquisition.image(hu, rng)
     tumor_surface = acquisition.sample(np.clip(distance, -30, 30))
     liver_surface = acquisition.sample(np.clip(anatomy.liver, -30, 30))
@@ -144,7 +144,7 @@ def _scan(
     )
     regions = _labels(liver_drawn, drawn, loat_surface)
     x, y, z = acquisition.coordinates()
-    return Scan(
+    return PhantomScan(
         image=image,
         regions=regions,
         true_regions=truth,
@@ -153,7 +153,7 @@ def _scan(
     )
 
 
-def _labels(liver: Volume, tumor: Volume, loat: Volume) -> npt.NDArray[np.uint8]:
+def _labels(liver: Voxels, tumor: Voxels, loat: Voxels) -> npt.NDArray[np.uint8]:
     regions = np.zeros(liver.shape, dtype=np.uint8)
     regions[loat < 0] = Label.LOAT
     regions[liver < 0] = Label.LIVER
@@ -162,13 +162,13 @@ def _labels(liver: Volume, tumor: Volume, loat: Volume) -> npt.NDArray[np.uint8]
 
 
 def _drawing_error(
-    acquisition: Acquisition,
-    surface: Volume,
+    acquisition: BreathHold,
+    surface: Voxels,
     tumor: Tumor,
     shift: npt.NDArray[np.float64],
     dice: float,
     rng: np.random.Generator,
-) -> Volume:
+) -> Voxels:
     """Return by how many mm the reader draws the tumor too small (or too large, below 0)."""
     error = np.zeros(surface.shape, dtype=np.float32)
     relative = (1 - dice) / DICE_PER_RELATIVE_ERROR

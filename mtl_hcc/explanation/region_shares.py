@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, find_objects
 from scipy.signal import correlate
 
 from mtl_hcc.regions import Region
@@ -191,10 +191,7 @@ def _peak_hits(
 
 def _box(mask: Mask) -> tuple[tuple[int, ...], Mask]:
     """Return the first voxel of a mask's bounding box, and the mask in it."""
-    seen = [
-        np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)
-    ]
-    block = tuple(slice(int(s[0]), int(s[-1]) + 1) for s in seen)
+    (block,) = find_objects(mask.astype(np.uint8))
     return tuple(part.start for part in block), mask[block]
 
 

@@ -27,7 +27,7 @@ from mtl_hcc.training.module import MultiTaskModule
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ExplanationPlan:
     """What is explained, with what, and where it goes.
 
     Attributes:
@@ -76,7 +76,9 @@ class Plan:
         return self.trained.view
 
 
-def make_plan(settings: Namespace, module: MultiTaskModule, values: dict[str, Any]) -> Plan:
+def make_plan(
+    settings: Namespace, module: MultiTaskModule, values: dict[str, Any]
+) -> ExplanationPlan:
     """Prepare the cohort if need be, choose patients and layer.
 
     Args:
@@ -103,7 +105,7 @@ def make_plan(settings: Namespace, module: MultiTaskModule, values: dict[str, An
     layer = choose_layer(layers, grid, settings.layer)
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     module.requires_grad_(False).eval().to(device)
-    return Plan(
+    return ExplanationPlan(
         module=module,
         trained=Explained(network=module.network, view=view, layer=layer),
         random=_random(module, view, layer, grid, recipe.region_bits, settings.seed)

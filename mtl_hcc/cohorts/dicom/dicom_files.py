@@ -10,7 +10,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 from rich.progress import track
 
-from mtl_hcc.cohorts.dicom.header import Header, read_headers
+from mtl_hcc.cohorts.dicom.header import DicomHeader, read_headers
 from mtl_hcc.errors import CohortError
 
 _logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ IMAGES = ("CT", "MR")
 
 
 @dataclass
-class Scan:
+class DicomFiles:
     """What was found in a tree.
 
     Attributes:
@@ -31,13 +31,13 @@ class Scan:
     """
 
     root: Path
-    headers: list[Header] = field(default_factory=list)
+    headers: list[DicomHeader] = field(default_factory=list)
     damaged: list[Path] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
 
 
-def scan_tree(root: Path, *, workers: int = 1, progress: bool = True) -> Scan:
+def find_dicom_files(root: Path, *, workers: int = 1, progress: bool = True) -> DicomFiles:
     """Open every file below ``root`` and keep the headers of images and segmentations.
 
     Hidden files and folders are passed over; what is not DICOM (or no plain file: a pipe would be
@@ -55,37 +55,37 @@ def scan_tree(root: Path, *, workers: int = 1, progress: bool = True) -> Scan:
     """
     if not root.is_dir():
         raise CohortError("no such folder", where=str(root), remedy="Give the DICOM tree's root.")
-    scan = Scan(root)
-    files = sorted(_files(root, scan))
+    found = DicomFiles(root)
+    files = sorted(_files(root, found))
     chunks = [files[i : i + _FILES_PER_CALL] for i in range(0, len(files), _FILES_PER_CALL)]
     workers = min(workers, len(chunks)) if workers > 0 else workers
     results = Parallel(n_jobs=workers or 1, return_as="generator")(
         delayed(_read_some)(chunk, root) for chunk in chunks
     )
     for some in track(results, "Reading DICOM headers", total=len(chunks), disable=not progress):
-        scan.headers += some.headers
-        scan.damaged += some.damaged
-        scan.unreadable.update(some.unreadable)
-        scan.ignored += some.ignored
+        found.headers += some.headers
+        found.damaged += some.damaged
+        found.unreadable.update(some.unreadable)
+        found.ignored += some.ignored
     _logger.info(
         "%d DICOM images of use, %d damaged, %d not to be opened, passed over: %s",
-        len(scan.headers),
-        len(scan.damaged),
-        len(scan.unreadable),
-        dict(scan.ignored),
+        len(found.headers),
+        len(found.damaged),
+        len(found.unreadable),
+        dict(found.ignored),
     )
-    if not any(header.modality in IMAGES for header in scan.headers):
+    if not any(header.modality in IMAGES for header in found.headers):
         raise CohortError(
             f"no CT or MR image among {len(files)} files",
             where=str(root),
             expected="a folder that holds DICOM files at any depth",
             remedy="Check the path; unpack archives (.zip, .tar) first.",
         )
-    return scan
+    return found
 
 
-def _files(root: Path, scan: Scan) -> list[Path]:
-    """List the plain files below ``root``; note in ``scan`` what cannot be opened."""
+def _files(root: Path, seen: DicomFiles) -> list[Path]:
+    """List the plain files below ``root``; note in ``seen`` what cannot be opened."""
     found: list[Path] = []
     folders: list[tuple[Path, frozenset[tuple[int, int]]]] = [(root, frozenset())]
     while folders:
@@ -95,46 +95,46 @@ def _files(root: Path, scan: Scan) -> list[Path]:
             here = above | {(status.st_dev, status.st_ino)}
             entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
         except OSError as error:
-            scan.unreadable[folder] = error.strerror or type(error).__name__
+            seen.unreadable[folder] = error.strerror or type(error).__name__
             continue
         for entry in entries:
             path = Path(entry.path)
             try:
                 status = path.stat()
             except OSError as error:  # a link that leads nowhere, or in a circle
-                scan.unreadable[path] = error.strerror or type(error).__name__
+                seen.unreadable[path] = error.strerror or type(error).__name__
                 continue
             if stat.S_ISDIR(status.st_mode):
                 if (status.st_dev, status.st_ino) in here:
-                    scan.ignored["a link to a folder above"] += 1
+                    seen.ignored["a link to a folder above"] += 1
                 else:
                     folders.append((path, here))
             elif stat.S_ISREG(status.st_mode):
                 found.append(path)
             else:
-                scan.ignored["no plain file"] += 1
+                seen.ignored["no plain file"] += 1
     return found
 
 
-def _read_some(files: list[Path], root: Path) -> Scan:
-    scan = Scan(root)
+def _read_some(files: list[Path], root: Path) -> DicomFiles:
+    found = DicomFiles(root)
     for path in files:
         try:
             headers = read_headers(path, root)
         except OSError as error:
-            scan.unreadable[path] = error.strerror or type(error).__name__
+            found.unreadable[path] = error.strerror or type(error).__name__
             continue
         except Exception:  # pydicom raises many types on damaged files
-            scan.damaged.append(path)
+            found.damaged.append(path)
             continue
         if headers is None:
-            scan.ignored["not DICOM"] += 1
+            found.ignored["not DICOM"] += 1
         elif headers[0].modality in IMAGES and headers[0].rows is None:
-            scan.damaged.append(path)  # cut off before the description of the pixels
+            found.damaged.append(path)  # cut off before the description of the pixels
         elif headers[0].modality in (*IMAGES, "SEG", "RTSTRUCT"):
-            scan.headers += headers
+            found.headers += headers
         elif not headers[0].modality and not headers[0].is_directory:
-            scan.damaged.append(path)  # cut off before anything of use
+            found.damaged.append(path)  # cut off before anything of use
         else:
-            scan.ignored[headers[0].modality or "DICOMDIR"] += 1
-    return scan
+            found.ignored[headers[0].modality or "DICOMDIR"] += 1
+    return found

@@ -1,4 +1,4 @@
-"""Writes a NIfTI cohort as DICOM slices and SEG objects, so that the intake can be exercised."""
+"""Writes a NIfTI cohort as DICOM slices and SEG objects, for tests of the reader of DICOM trees."""
 
 import shutil
 from pathlib import Path

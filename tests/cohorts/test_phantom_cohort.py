@@ -14,7 +14,7 @@ import SimpleITK
 from mtl_hcc.atomic import temporary_path
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.cohorts.phantom import PhantomSettings, write_phantom
-from mtl_hcc.cohorts.phantom.write import is_complete
+from mtl_hcc.cohorts.phantom.phantom_cohort import is_complete
 from mtl_hcc.errors import CohortError
 from mtl_hcc.patient import CT_PHASES
 
@@ -73,11 +73,11 @@ def test_the_number_of_workers_changes_nothing(root, tmp_path):
 
 
 def test_a_killed_run_goes_on_and_keeps_finished_patients(root, tmp_path, monkeypatch):
-    from mtl_hcc.cohorts.phantom import write
+    from mtl_hcc.cohorts.phantom import phantom_cohort
 
     settings = PhantomSettings(patients=SMALL)
     folder = tmp_path / "cohort"
-    true_write, written = write._write_nifti, []
+    true_write, written = phantom_cohort._write_nifti, []
 
     def full_disk(path, voxels, scan):
         if "III-001" in str(path) and path.name == "delayed.nii.gz":
@@ -85,13 +85,13 @@ def test_a_killed_run_goes_on_and_keeps_finished_patients(root, tmp_path, monkey
         written.append(path)
         true_write(path, voxels, scan)
 
-    monkeypatch.setattr(write, "_write_nifti", full_disk)
+    monkeypatch.setattr(phantom_cohort, "_write_nifti", full_disk)
     with pytest.raises(OSError, match="No space"):
         write_phantom(folder, settings, workers=1, progress=False)
     assert not (folder / "images" / "III-001").exists()
     assert not (folder / "patients.csv").exists()
     finished = (folder / "images" / "I-001").stat().st_mtime_ns
-    monkeypatch.setattr(write, "_write_nifti", true_write)
+    monkeypatch.setattr(phantom_cohort, "_write_nifti", true_write)
     write_phantom(folder, settings, workers=1, progress=False)
     assert (folder / "images" / "I-001").stat().st_mtime_ns == finished
     assert contents(folder) == contents(root)
@@ -121,16 +121,16 @@ def test_what_others_put_among_the_images_stays_and_what_the_killed_left_goes(tm
 
 
 def test_a_patient_that_another_process_finished_first_is_kept(tmp_path, monkeypatch):
-    from mtl_hcc.cohorts.phantom import write
+    from mtl_hcc.cohorts.phantom import phantom_cohort
 
-    true_write, other = write._write_nifti, tmp_path / "c" / "images" / "I-001"
+    true_write, other = phantom_cohort._write_nifti, tmp_path / "c" / "images" / "I-001"
 
     def overtaken(path, voxels, scan):
         true_write(path, voxels, scan)
         other.mkdir(exist_ok=True)
         (other / "arterial.nii.gz").write_bytes(b"of the other")
 
-    monkeypatch.setattr(write, "_write_nifti", overtaken)
+    monkeypatch.setattr(phantom_cohort, "_write_nifti", overtaken)
     settings = PhantomSettings(patients={"I": 1})
     write_phantom(tmp_path / "c", settings, workers=1, progress=False)
     assert (other / "arterial.nii.gz").read_bytes() == b"of the other"

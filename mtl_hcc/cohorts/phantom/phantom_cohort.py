@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from mtl_hcc.atomic import remove_leftovers, temporary_path, write_bytes
 from mtl_hcc.cohorts.phantom.latents import draw_latents, draw_luck
 from mtl_hcc.cohorts.phantom.outcomes import draw_clinical, draw_outcomes
-from mtl_hcc.cohorts.phantom.patient import Scan, scan_patient
+from mtl_hcc.cohorts.phantom.phantom_patient import PhantomScan, scan_patient
 from mtl_hcc.cohorts.phantom.settings import SPLIT_OF_CENTER, PhantomSettings
 from mtl_hcc.errors import CohortError
 
@@ -205,7 +205,7 @@ def write_patient(images: Path, row: dict[Any, Any], settings: PhantomSettings) 
     return str(patient_id)
 
 
-def _write_nifti(path: Path, voxels: npt.NDArray[Any], scan: Scan) -> None:
+def _write_nifti(path: Path, voxels: npt.NDArray[Any], scan: PhantomScan) -> None:
     """Write through SimpleITK, then compress lightly: noise does not shrink much anyway."""
     import SimpleITK
 

@@ -9,15 +9,15 @@ from typing import Literal
 
 import numpy as np
 
+from mtl_hcc.cohorts.dicom.dicom_files import IMAGES
 from mtl_hcc.cohorts.dicom.drawn_liver import drawn_livers
 from mtl_hcc.cohorts.dicom.frames import source_frames
-from mtl_hcc.cohorts.dicom.geometry import Grid, volume_grid
-from mtl_hcc.cohorts.dicom.header import Header
+from mtl_hcc.cohorts.dicom.geometry import VolumeGrid, volume_grid
+from mtl_hcc.cohorts.dicom.header import DicomHeader
 from mtl_hcc.cohorts.dicom.measure import measure
 from mtl_hcc.cohorts.dicom.phase_rules import PhaseRules
 from mtl_hcc.cohorts.dicom.phases import assign_phases
 from mtl_hcc.cohorts.dicom.pixels import read_voxels
-from mtl_hcc.cohorts.dicom.scan import IMAGES
 from mtl_hcc.cohorts.dicom.segment_readers import choose_reader, listed_name, unite_phases
 from mtl_hcc.cohorts.dicom.segmentation import (
     LabelMap,
@@ -69,7 +69,7 @@ class PatientVolumes:
         remarks: What somebody should know who looks at this patient.
     """
 
-    images: dict[str, tuple[np.ndarray, Grid]]
+    images: dict[str, tuple[np.ndarray, VolumeGrid]]
     regions: dict[str, LabelMap]
     sources: dict[str, str]
     remarks: list[str]
@@ -77,7 +77,7 @@ class PatientVolumes:
 
 def read_patient(
     patient_id: str,
-    headers: list[Header],
+    headers: list[DicomHeader],
     damaged: list[Path],
     rules: ReadingRules,
     *,
@@ -112,7 +112,7 @@ def read_patient(
         drawn_on=drawn_on,
         measure=partial(measure, livers=livers, largest_gap=rules.largest_gap),
     )
-    images: dict[str, tuple[np.ndarray, Grid]] = {}
+    images: dict[str, tuple[np.ndarray, VolumeGrid]] = {}
     for name, volume in found.items():
         where = f"{who}, {name}, series {volume.name} in {volume.first.folder}"
         _check_damaged(volume, damaged, where)
@@ -127,7 +127,7 @@ def read_patient(
     return PatientVolumes(images, regions, {phase: v.name for phase, v in found.items()}, remarks)
 
 
-def _open_all(headers: list[Header], who: str) -> list[Segmentation]:
+def _open_all(headers: list[DicomHeader], who: str) -> list[Segmentation]:
     """Open the segmentations; the same instance lying in two places counts once."""
     files = {h.instance or str(h.path): h for h in headers if _is_seg(h)}
     return [
@@ -140,7 +140,7 @@ def _read_maps(
     opened: list[Segmentation],
     drawn: dict[int, Volume | None],
     found: dict[str, Volume],
-    images: dict[str, tuple[np.ndarray, Grid]],
+    images: dict[str, tuple[np.ndarray, VolumeGrid]],
     rules: ReadingRules,
     who: str,
 ) -> tuple[dict[str, LabelMap], list[str]]:
@@ -186,13 +186,13 @@ def _phase_of(each: Segmentation, drawn_on: Volume | None, found: dict[str, Volu
     return _ELSEWHERE
 
 
-def choose_study(headers: list[Header], study: Study, patient_id: str) -> list[Header]:
+def choose_study(headers: list[DicomHeader], study: Study, patient_id: str) -> list[DicomHeader]:
     """Return the headers of the study that counts.
 
     Raises:
         ImageError: There are several, and the rules do not say which counts.
     """
-    studies: dict[str, list[Header]] = defaultdict(list)
+    studies: dict[str, list[DicomHeader]] = defaultdict(list)
     for header in headers:
         studies[header.study].append(header)
     with_images = [s for s in studies.values() if any(h.modality in IMAGES for h in s)]
@@ -215,7 +215,7 @@ def choose_study(headers: list[Header], study: Study, patient_id: str) -> list[H
     return with_images[0]
 
 
-def _is_seg(header: Header) -> bool:
+def _is_seg(header: DicomHeader) -> bool:
     return header.modality == "SEG"
 
 
@@ -247,7 +247,7 @@ def _check_damaged(volume: Volume, damaged: list[Path], where: str) -> None:
             )
 
 
-def _no_segmentation(headers: list[Header], who: str) -> ImageError:
+def _no_segmentation(headers: list[DicomHeader], who: str) -> ImageError:
     structures = [header.path.name for header in headers if header.modality == "RTSTRUCT"]
     if structures:
         return ImageError(
