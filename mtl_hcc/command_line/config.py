@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -18,6 +19,7 @@ from mtl_hcc.command_line.misspelling import suggestions
 from mtl_hcc.command_line.plain_yaml import plain_yaml
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
+from mtl_hcc.imaging.view import View, Zone
 from mtl_hcc.regions import BACKGROUND_LIVER
 from mtl_hcc.training.module import MultiTaskModule
 
@@ -119,11 +121,23 @@ def config_from_dict(parser: ArgumentParser, values: Mapping[str, Any]) -> Names
 
 def plain_config(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
     """Return the complete config as dict, list, str and number: what a checkpoint carries."""
+    config = config.clone()
+    recipe = config.get("data.preparation")
+    if recipe is not None:  # the parser cannot write defaults that are objects
+        for name, value in {"views": recipe.views, "zones": recipe.zones}.items():
+            recipe[name] = {key: _as_settings(part) for key, part in value.items()}
     values: dict[str, Any] = yaml.safe_load(
         parser.dump(config, skip_link_targets=True, skip_unset=False)  # null may not be the default
     )
     values.pop("config", None)
     return values
+
+
+def _as_settings(part: Any) -> Any:
+    """Return a view or zone that is a default of the recipe as the settings that it was made of."""
+    if isinstance(part, View):
+        return part.as_dict()
+    return asdict(part) if isinstance(part, Zone) else part
 
 
 def config_text(values: Mapping[str, Any]) -> str:

@@ -23,7 +23,8 @@ class Intensity(ABC):
 
     def as_dict(self) -> dict[str, Any]:
         """Return class and settings as plain values."""
-        return {"class_path": type(self).__name__, "init_args": asdict(self)}  # type: ignore[call-overload]
+        name = f"{type(self).__module__}.{type(self).__name__}"
+        return {"class_path": name, "init_args": asdict(self)}  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonargparse import ArgumentParser, Namespace
-from tiny_training import tiny_config
+from tiny_training import IMAGE_SETTINGS, tiny_config
 
 from mtl_hcc.command_line.config import (
     build_parser,
@@ -46,7 +46,8 @@ def test_every_shipped_config_builds_its_model_and_its_data(
     parts = instantiate(*shipped)
     assert set(parts.model.heads) == {"os", "rfs", "mvi"}
     assert set(parts.model.target_columns) <= set(parts.data.target_names)
-    assert (parts.model.network.image is None) == (parts.data.preparation is None)
+    views = parts.data.preparation.views if parts.data.preparation is not None else {}
+    assert set(parts.model.network.encoders) == set(views)
 
 
 def test_the_saved_config_of_every_shipped_one_parses_back_to_the_same(
@@ -165,8 +166,9 @@ def test_what_is_required_is_named():
 
 
 def test_parts_that_do_not_fit_are_a_config_error(tmp_path: Path):
-    with pytest.raises(ConfigError, match="stem, backbone and aggregator are given together"):
-        instantiate(*tiny_config(tmp_path, "--model.backbone", "DenseNet"))
+    images = {"model__encoders": {"liver": IMAGE_SETTINGS["model__encoders"]["tumor"]}}
+    with pytest.raises(ConfigError, match="encoder of the view 'liver', which is not prepared"):
+        instantiate(*tiny_config(tmp_path, **IMAGE_SETTINGS | images))
 
 
 def test_a_flag_beats_the_file_wherever_it_stands(tmp_path: Path):
@@ -212,3 +214,19 @@ def test_the_saved_config_says_which_versions_made_it(tmp_path: Path):
     text = config_text(plain_config(*tiny_config(tmp_path)))
     for package in ("python", "mtl_hcc", "torch", "monai", "torchsurv", "SimpleITK"):
         assert f"# {package} " in text
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [{"views": {"tumor": {"spacing_mm": 4.0}}}, {"registration": "rigid"}],
+    ids=["zones left out", "views and zones left out"],
+)
+def test_views_and_zones_that_a_config_leaves_out_are_written_whole_and_read_back(
+    tmp_path: Path, recipe: dict[str, Any]
+):
+    parser, config = tiny_config(tmp_path, **IMAGE_SETTINGS | {"data__preparation": recipe})
+    written = plain_config(parser, config)
+    margin = {"inward_mm": 2.0, "outward_mm": 2.0, "cut_at_liver": False}
+    assert written["data"]["preparation"]["zones"] == {"margin": margin}
+    again = instantiate(parser, config_from_dict(parser, written)).data.preparation
+    assert again == instantiate(parser, config).data.preparation
