@@ -19,12 +19,12 @@ from mtl_hcc.figures.risk_groups import (
     p_equation,
     panel_grid,
 )
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.statistic import NotComputableError
 from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
-from mtl_hcc.metrics.survival.kaplan_meier import KaplanMeier
-from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier as kaplan_meier_curve
 from mtl_hcc.metrics.survival.logrank import logrank_p
+from mtl_hcc.metrics.survival.product_limit import KaplanMeier
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier as kaplan_meier_curve
 from mtl_hcc.metrics.survival.risk_groups import rule_in_words, with_risk_groups
 from mtl_hcc.tables.printed_numbers import value_text
 

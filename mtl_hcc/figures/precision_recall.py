@@ -12,12 +12,11 @@ from mtl_hcc.figures.class_panels import (
     other_style,
     others_with_both_classes,
 )
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
-from mtl_hcc.metrics.classification.precision_recall import (
+from mtl_hcc.metrics.bootstrap import FloatArray, percentile_interval, point_value, resample_counts
+from mtl_hcc.metrics.classification.average_precision import (
     average_precision_statistic,
     precision_recall_points,
 )
-from mtl_hcc.metrics.statistic import FloatArray, point_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

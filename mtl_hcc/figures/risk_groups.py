@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.figures.canvas import BLUE, VERMILION, empty_figure, note, plain_axes
-from mtl_hcc.metrics.survival.survival_curve import number_at_risk
+from mtl_hcc.metrics.survival.product_limit import number_at_risk
 from mtl_hcc.tables.printed_numbers import p_text
 
 if TYPE_CHECKING:

@@ -14,10 +14,13 @@ from mtl_hcc.figures.class_panels import (
     other_style,
     others_with_both_classes,
 )
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
-from mtl_hcc.metrics.classification.class_statistics import auc, auc_statistic
-from mtl_hcc.metrics.classification.delong import delong_interval
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.bootstrap import (
+    FloatArray,
+    NotComputableError,
+    percentile_interval,
+    resample_counts,
+)
+from mtl_hcc.metrics.classification.auc import auc, auc_statistic, delong_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.bootstrap import FloatArray, NotComputableError
 
 PoolingMethod = Literal["REML", "DL"]
 NORMAL_975 = 1.959963984540054

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import Counts, FloatArray, Statistic
 from mtl_hcc.metrics.predictions import TaskKind
-from mtl_hcc.metrics.statistic import Counts, FloatArray, Statistic
 
 
 @dataclass(frozen=True)

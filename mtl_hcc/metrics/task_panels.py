@@ -6,8 +6,7 @@ import pandas as pd
 
 from mtl_hcc.metrics.calibration.survival_calibration import why_not_horizon
 from mtl_hcc.metrics.predictions import TaskKind, check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.survival.horizons import predicted_horizons, task_horizons
-from mtl_hcc.metrics.survival.shown_horizon import shown_horizon
+from mtl_hcc.metrics.survival.horizons import predicted_horizons, shown_horizon, task_horizons
 from mtl_hcc.metrics.task_metric import TaskRows
 from mtl_hcc.metrics.thresholds import TRAIN
 

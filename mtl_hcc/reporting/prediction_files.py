@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtl_hcc.metrics.prediction_files import read_prediction_files
 from mtl_hcc.metrics.prediction_remarks import prediction_remarks
+from mtl_hcc.metrics.predictions import read_prediction_files
 from mtl_hcc.reporting.given_patients import check_patients
 from mtl_hcc.reporting.run_folder import check_names, read_csv
 from mtl_hcc.reporting.study import Study

@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.predictions import check_predictions
-from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.competing_risks import CAUSES, competing_rows
-from mtl_hcc.metrics.survival.cumulative_incidence import cumulative_incidence
-from mtl_hcc.metrics.survival.gray_test import gray_test
+from mtl_hcc.metrics.survival.first_events import CAUSES, competing_rows
 from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
+from mtl_hcc.metrics.survival.incidence import cumulative_incidence, gray_test
 from mtl_hcc.metrics.survival.logrank import logrank_p
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 from mtl_hcc.tables.survival_summary import YEARS

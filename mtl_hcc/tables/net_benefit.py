@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.decision.decision_curve import TREAT_ALL, DecisionCurve, decision_curves
+from mtl_hcc.metrics.net_benefit import TREAT_ALL, DecisionCurve, decision_curves
 from mtl_hcc.metrics.task_panels import TaskPanels, task_panels, why_no_panel
 from mtl_hcc.tables.printed_numbers import value_text
 

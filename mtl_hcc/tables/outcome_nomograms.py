@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.baseline_survival import baseline_survival
+from mtl_hcc.metrics.bootstrap import NotComputableError
+from mtl_hcc.metrics.survival.cox_regression import baseline_survival
 from mtl_hcc.metrics.survival.horizons import DEFAULT_HORIZONS_DAYS, predicted_horizons
 from mtl_hcc.tables.axis_values import (
     PROBABILITIES,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.statistic import NotComputableError
 from mtl_hcc.metrics.survival.horizons import task_horizons
-from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier, median_follow_up
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier, median_follow_up
 from mtl_hcc.metrics.survival.restricted_mean import restricted_mean
 from mtl_hcc.metrics.survival.risk_groups import rule_in_words, with_risk_groups
 from mtl_hcc.metrics.task_metric import TaskRows

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.survival.survival_curve import survival_curve
+from mtl_hcc.metrics.survival.product_limit import survival_curve
 from mtl_hcc.tables.clinical_columns import (
     SURVIVAL,
     ClinicalColumns,

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.bootstrap import LEVEL
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.bootstrap import LEVEL, FloatArray, NotComputableError
 
 FORMS = {
     "icc_1_1": "one-way random, single reading",

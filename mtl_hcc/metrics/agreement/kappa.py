@@ -7,8 +7,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.bootstrap import LEVEL
-from mtl_hcc.metrics.statistic import Counts, FloatArray, NotComputableError, Statistic, in_blocks
+from mtl_hcc.metrics.bootstrap import (
+    LEVEL,
+    Counts,
+    FloatArray,
+    NotComputableError,
+    Statistic,
+    in_blocks,
+)
 
 KappaWeights = Literal["none", "linear", "quadratic"]
 WHY_NOT = "all readings name one class"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import FloatArray, NotComputableError
 from mtl_hcc.metrics.regression_terms import refuse_terms, regression_terms
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
 
 COLUMNS = ["odds_ratio", "ci_low", "ci_high", "p"]
 SEPARATED = 20.0

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import (
+from mtl_hcc.metrics.bootstrap import (
     BoolArray,
     Counts,
     FloatArray,
@@ -13,7 +13,7 @@ from mtl_hcc.metrics.statistic import (
     Statistic,
     in_blocks,
 )
-from mtl_hcc.metrics.survival.risk_counts import at_risk_and_events
+from mtl_hcc.metrics.survival.product_limit import at_risk_and_events
 
 STEPS = 50
 CLOSE = 1e-10

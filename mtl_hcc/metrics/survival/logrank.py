@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
-from mtl_hcc.metrics.survival.survival_curve import number_at_risk
+from mtl_hcc.metrics.bootstrap import FloatArray, NotComputableError
+from mtl_hcc.metrics.survival.product_limit import number_at_risk
 
 
 @dataclass(frozen=True)

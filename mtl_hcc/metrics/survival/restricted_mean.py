@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import (
+from mtl_hcc.metrics.bootstrap import (
     BoolArray,
     Counts,
     FloatArray,
@@ -11,8 +11,7 @@ from mtl_hcc.metrics.statistic import (
     Statistic,
     in_blocks,
 )
-from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier
-from mtl_hcc.metrics.survival.risk_counts import at_risk_and_events
+from mtl_hcc.metrics.survival.product_limit import at_risk_and_events, kaplan_meier
 
 
 def restricted_mean(

@@ -4,14 +4,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.classification.class_statistics import (
-    auc,
-    binary_statistics,
-    multiclass_statistics,
-    youden_threshold,
-)
-from mtl_hcc.metrics.statistic import NotComputableError, point_value
+from mtl_hcc.metrics.bootstrap import NotComputableError, point_value, resample_counts
+from mtl_hcc.metrics.classification.auc import auc
+from mtl_hcc.metrics.classification.class_metrics import binary_statistics, multiclass_statistics
+from mtl_hcc.metrics.thresholds import youden_threshold
 
 rows = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 10).map(lambda k: k / 10)), min_size=2, max_size=60

@@ -6,14 +6,14 @@ import pytest
 from scipy import stats
 from scipy.stats import rankdata
 
-from mtl_hcc.metrics.classification.delong import (
+from mtl_hcc.metrics.bootstrap import NotComputableError
+from mtl_hcc.metrics.classification.auc import (
     delong_covariance,
     delong_difference,
     delong_interval,
     delong_unpaired,
     midranks,
 )
-from mtl_hcc.metrics.statistic import NotComputableError
 
 ORACLES = Path(__file__).parents[2] / "oracles"
 

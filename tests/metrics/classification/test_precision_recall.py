@@ -6,13 +6,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.classification.precision_recall import (
+from mtl_hcc.metrics.bootstrap import NotComputableError, resample_counts
+from mtl_hcc.metrics.classification.average_precision import (
     average_precision,
     average_precision_statistic,
     precision_recall_points,
 )
-from mtl_hcc.metrics.statistic import NotComputableError
 
 rows = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 10).map(lambda k: k / 10)), min_size=1, max_size=60

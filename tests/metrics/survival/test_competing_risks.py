@@ -4,13 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.predictions import check_predictions
-from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.competing_risks import competing_rows, first_event
-from mtl_hcc.metrics.survival.cumulative_incidence import cumulative_incidence
-from mtl_hcc.metrics.survival.gray_test import gray_test
+from mtl_hcc.metrics.survival.first_events import competing_rows, first_event
 from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
-from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier
+from mtl_hcc.metrics.survival.incidence import cumulative_incidence, gray_test
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier
 
 both_studies = pytest.mark.parametrize("study", ["heavy", "tcga_lihc"])
 

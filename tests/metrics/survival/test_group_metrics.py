@@ -6,11 +6,16 @@ from hypothesis import strategies as st
 
 from mtl_hcc.metrics.comparisons import compare_models
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
-from mtl_hcc.metrics.survival.group_metrics import RISK_GROUPS, risk_group_metrics
+from mtl_hcc.metrics.resamples import METRICS
 from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
-from mtl_hcc.metrics.survival.risk_groups import high_risk, rule_in_words, with_risk_groups
+from mtl_hcc.metrics.survival.risk_groups import (
+    RISK_GROUPS,
+    high_risk,
+    risk_group_metrics,
+    rule_in_words,
+    with_risk_groups,
+)
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.task_metrics import METRICS
 
 
 @pytest.fixture

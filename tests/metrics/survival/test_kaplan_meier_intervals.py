@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from lifelines import KaplanMeierFitter
 
-from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier, median_follow_up
+from mtl_hcc.metrics.bootstrap import NotComputableError
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier, median_follow_up
 
 
 @pytest.mark.parametrize("scale", ["log-log", "log", "plain"])

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.survival.logrank import logrank, logrank_p, logrank_trend
 
 

@@ -4,8 +4,7 @@ from group_studies import HORIZON
 from lifelines import KaplanMeierFitter
 from lifelines.utils import restricted_mean_survival_time
 
-from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.bootstrap import NotComputableError, resample_counts
 from mtl_hcc.metrics.survival.restricted_mean import (
     restricted_mean,
     restricted_mean_difference,

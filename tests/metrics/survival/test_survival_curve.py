@@ -6,9 +6,9 @@ import pytest
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
 
-from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.survival.logrank import logrank_p
-from mtl_hcc.metrics.survival.survival_curve import number_at_risk, survival_curve
+from mtl_hcc.metrics.survival.product_limit import number_at_risk, survival_curve
 
 ORACLES = Path(__file__).parents[2] / "oracles"
 

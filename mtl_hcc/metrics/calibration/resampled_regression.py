@@ -1,11 +1,12 @@
-"""Newton's method for a few coefficients of many resamples at once."""
+"""Regressions of a yes or no on a few columns, of all resamples at once by Newton's method."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import BoolArray, FloatArray
+from mtl_hcc.metrics.bootstrap import BoolArray, FloatArray
 
 STEPS = 30
 RESAMPLE_STEPS = 10
@@ -21,6 +22,74 @@ SINGULAR = 1e-10
 Resamples = slice | npt.NDArray[np.intp]
 """Which resamples: all of them, or their numbers."""
 NewtonStep = Callable[[FloatArray, Resamples], tuple[FloatArray, BoolArray]]
+Link = Literal["logit", "cloglog"]
+"""``logit`` for classes; ``cloglog``, log(-log(1 - p)), for event probabilities: there a higher log
+hazard is a shift."""
+CLIP = 1e-6
+"""Probabilities are kept this far from 0 and 1, where both links are infinite."""
+
+
+def fit_regression(
+    columns: FloatArray,
+    outcome: FloatArray,
+    weights: FloatArray,
+    *,
+    link: Link,
+    offset: FloatArray | None = None,
+    start: FloatArray | None = None,
+) -> FloatArray:
+    r"""Maximize the weighted binomial likelihood of every resample by Newton's method.
+
+    .. math:: \sum_i w_i (y_i \log \mu_i + (1 - y_i) \log(1 - \mu_i))
+
+    It is concave for both links, so that there is no solution only where the columns are collinear
+    or separate the outcomes.
+
+    Args:
+        columns: (row, column) with the constant where one is wanted.
+        outcome: (row,) 0 or 1.
+        weights: (resample, row) How much each row counts.
+        link: Of the outcome's mean :math:`\mu`.
+        offset: (row,) Added to the linear predictor.
+        start: (column,) Where to start, e.g. the fit of the sample itself.
+
+    Returns:
+        (resample, column) coefficients, NaN where there is no finite solution.
+    """
+    number = columns.shape[1]
+    products = (columns[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
+
+    def newton_step(beta: FloatArray, going: Resamples) -> tuple[FloatArray, BoolArray]:
+        score = beta @ columns.T
+        if offset is not None:
+            score += offset
+        slope, weight = _working(score, outcome, weights[going], link)
+        return solve((weight @ products).reshape(-1, number, number), slope @ columns)
+
+    return newton(newton_step, np.zeros(number) if start is None else start, len(weights))
+
+
+def _working(
+    score: FloatArray, outcome: FloatArray, weight: FloatArray, link: Link
+) -> tuple[FloatArray, FloatArray]:
+    """Return what multiplies the columns in the score, and in the observed information."""
+    if link == "logit":
+        mean = 1 / (1 + np.exp(-np.clip(score, -35, 35)))
+        residual = outcome - mean
+        residual *= weight
+        mean -= mean**2
+        mean *= weight
+        return residual, mean
+    hazard = np.exp(np.clip(score, -35, 6))
+    mean = -np.expm1(-hazard)
+    ratio = hazard / mean
+    residual = outcome - mean
+    bend = ratio * (1 - mean)  # -> information = r h (1 - mu) - r (1 - r (1 - mu)) (y - mu)
+    information = hazard * bend - ratio * (1 - bend) * residual
+    information *= weight
+    residual *= ratio
+    residual *= weight
+    return residual, information
 
 
 def newton(step_of: NewtonStep, start: FloatArray, resamples: int) -> FloatArray:
@@ -97,3 +166,30 @@ def _solve_any(scaled: FloatArray, target: FloatArray) -> tuple[FloatArray, Floa
 
 
 _SOLVERS = {1: _solve_one, 2: _solve_two}
+
+
+def clipped(probability: npt.ArrayLike) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return the probabilities away from 0 and 1, and what to say when some were moved."""
+    values = np.asarray(probability, dtype=np.float64)
+    inside = np.clip(values, CLIP, 1 - CLIP)
+    moved = int(np.sum(values != inside))
+    said = f"{moved} probabilities nearer than {CLIP:g} to 0 or 1 clipped"
+    return inside, (said,) if moved else ()
+
+
+def link(probability: FloatArray, name: Link) -> FloatArray:
+    """Map probabilities to the whole line."""
+    if name == "logit":
+        logit: FloatArray = np.log(probability) - np.log1p(-probability)
+        return logit
+    cloglog: FloatArray = np.log(-np.log1p(-probability))
+    return cloglog
+
+
+def inverse_link(score: FloatArray, name: Link) -> FloatArray:
+    """Map the whole line to probabilities."""
+    if name == "logit":
+        probability: FloatArray = 1 / (1 + np.exp(-np.clip(score, -35, 35)))
+        return probability
+    event_probability: FloatArray = -np.expm1(-np.exp(np.clip(score, -35, 6)))
+    return event_probability

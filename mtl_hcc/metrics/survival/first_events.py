@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import FloatArray, NotComputableError
 from mtl_hcc.metrics.predictions import with_outcome
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
 from mtl_hcc.metrics.survival.risk_groups import with_risk_groups
 
 CENSORED, RECURRENCE, DEATH = 0, 1, 2

@@ -6,8 +6,14 @@ from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 
 from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.decision.decision_curve import TREAT_ALL, TREAT_NONE, decision_curves
-from mtl_hcc.metrics.decision.net_benefit import class_shares, net_benefit, survival_shares
+from mtl_hcc.metrics.net_benefit import (
+    TREAT_ALL,
+    TREAT_NONE,
+    class_shares,
+    decision_curves,
+    net_benefit,
+    survival_shares,
+)
 
 
 def test_an_example_by_hand():

@@ -5,8 +5,8 @@ import weakref
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.calibration.newton import newton, solve
-from mtl_hcc.metrics.statistic import BoolArray, Counts, FloatArray
+from mtl_hcc.metrics.bootstrap import BoolArray, Counts, FloatArray
+from mtl_hcc.metrics.calibration.resampled_regression import newton, solve
 
 SAME = 1e-6
 """Standardized columns closer than this are the same."""

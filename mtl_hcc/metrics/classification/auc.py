@@ -1,12 +1,76 @@
-"""How uncertain an AUC, or the difference of two, is: DeLong's covariance in O(n log n)."""
+"""How well probabilities rank the patients: the AUC, quick to resample, and DeLong's test."""
 
 from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.bootstrap import LEVEL
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.bootstrap import (
+    LEVEL,
+    Counts,
+    FloatArray,
+    NotComputableError,
+    Statistic,
+    in_blocks,
+    point_value,
+)
+from mtl_hcc.metrics.pair_counts import LowerRiskCount
+
+ONE_CLASS = "only one class among the labels"
+
+
+def auc(
+    label: npt.ArrayLike, probability: npt.ArrayLike, *, strata: npt.ArrayLike | None = None
+) -> float:
+    """Return the area under the ROC curve: the share of positive-negative pairs in right order.
+
+    Args:
+        label: (patient,) 0 or 1.
+        probability: (patient,) Any score that rises with the label; ties count half.
+        strata: (patient,) Only pairs within a stratum count, e.g. the fold.
+
+    Raises:
+        NotComputableError: Only one class.
+    """
+    value = point_value(auc_statistic(label, probability, strata=strata), len(np.asarray(label)))
+    if np.isnan(value):
+        raise NotComputableError(ONE_CLASS)
+    return value
+
+
+def auc_statistic(
+    label: npt.ArrayLike, probability: npt.ArrayLike, *, strata: npt.ArrayLike | None = None
+) -> Statistic:
+    r"""Return the AUC as a function of the counts w, :math:`O(n)` per resample.
+
+    .. math:: \mathrm{AUC}(w) = \sum_i w_i L_i(w) / \sum_i w_i N_i(w)
+
+    over the positives i, with N the count of the negatives of the stratum and L that of those with
+    a lower probability.
+    """
+    positive, scores = np.asarray(label) == 1, np.asarray(probability, dtype=np.float64)
+    groups = np.zeros(len(scores)) if strata is None else np.asarray(strata)
+    strata_scores = [
+        LowerRiskCount(
+            scores,
+            of=np.flatnonzero(positive & (groups == group)),
+            among=np.flatnonzero(~positive & (groups == group)),
+        )
+        for group in np.unique(groups)
+    ]
+
+    def area(counts: Counts) -> FloatArray:
+        right, pairs = np.zeros(len(counts)), np.zeros(len(counts))
+        for lower in strata_scores:
+            positives = counts.take(lower.of, axis=1).astype(np.float64)
+            negatives = counts.take(lower.among, axis=1).sum(axis=1, dtype=np.float64)
+            right += np.einsum("rp,rp->r", positives, lower(counts))
+            pairs += positives.sum(axis=1) * negatives
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share: FloatArray = right / pairs
+        return share
+
+    return in_blocks(area, len(scores))
 
 
 def delong_covariance(
@@ -50,7 +114,7 @@ def delong_covariance(
         covariance += (m * n) ** 2 * (_covariance(above) / m + _covariance(below) / n)
         all_pairs += m * n
     if all_pairs == 0:
-        raise NotComputableError("only one class among the labels")
+        raise NotComputableError(ONE_CLASS)
     return value / all_pairs, covariance / all_pairs**2
 
 

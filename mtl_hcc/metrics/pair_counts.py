@@ -1,17 +1,17 @@
-r"""How many patients live longer than one with an event, and at a lower risk: by matrix, by tree.
+r"""Pairs of patients ranked rightly: how many others have a lower risk, or also live longer.
 
-Both ways give the same numbers; the matrix of pairs is quicker for a few thousand patients, the
-tree needs :math:`O(n \log n)` per resample and serves any number.
+Counted for all resamples at once. Whoever lives longer at a lower risk is found by the matrix of
+pairs or by a tree, which give the same numbers: the matrix is quicker for a few thousand patients,
+the tree needs :math:`O(n \log n)` per resample and serves any number.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.lower_risk import running_sums
-from mtl_hcc.metrics.statistic import BoolArray, Counts, FloatArray
+from mtl_hcc.metrics.bootstrap import BoolArray, Counts, FloatArray
 
 Rows = npt.NDArray[np.intp]
 MATRIX_UP_TO = 4000
@@ -22,14 +22,14 @@ FLOAT32_UP_TO = 2**23
 """Patients below which float32 holds the running sums of counts and their halves exactly."""
 
 
-class LaterLower(Protocol):
+class LaterAndLowerCount(Protocol):
     """Per event, the count of the later patients whose risk is lower (ties half)."""
 
     def __call__(self, counts: Counts) -> FloatArray:
         """Return (resample, event)."""
 
 
-class Later:
+class LaterCount:
     """Per event, the count of the patients that it can be compared with.
 
     Those are the patients followed longer, and those censored at the same time; not those with an
@@ -52,13 +52,15 @@ class Later:
         return later
 
 
-def later_lower(risk: FloatArray, time: FloatArray, event: BoolArray) -> LaterLower:
+def later_and_lower_count(
+    risk: FloatArray, time: FloatArray, event: BoolArray
+) -> LaterAndLowerCount:
     """Choose the quicker way by the number of patients."""
-    way = LaterLowerMatrix if len(risk) <= MATRIX_UP_TO else LaterLowerTree
+    way = LaterAndLowerByMatrix if len(risk) <= MATRIX_UP_TO else LaterAndLowerByTree
     return way(risk, time, event)
 
 
-class LaterLowerMatrix:
+class LaterAndLowerByMatrix:
     """By the matrix (patient, event) of concordant pairs: one matrix product per call."""
 
     def __init__(self, risk: FloatArray, time: FloatArray, event: BoolArray) -> None:
@@ -93,7 +95,7 @@ class _Level:
     tied: bool
 
 
-class LaterLowerTree:
+class LaterAndLowerByTree:
     r"""By a merge tree over time: sorted once, then running sums for every set of counts.
 
     Patients and events are put in a row by time, an event behind the patients that have theirs at
@@ -146,3 +148,50 @@ def _ranks(values: FloatArray) -> npt.NDArray[np.intp]:
     """Return the place of each value among the distinct ones."""
     places: npt.NDArray[np.intp] = np.unique(values, return_inverse=True)[1]
     return places
+
+
+class LowerRiskCount:
+    """For some patients, how often others of a lower risk count (half where the risks tie).
+
+    The risks are sorted once; a resample costs one running sum over the sorted patients, hence
+    :math:`O(n)`.
+
+    Args:
+        risk: (patient,) Any score.
+        of: Rows of the patients that are asked about, e.g. the cases.
+        among: Rows of the patients that are counted, e.g. the controls.
+    """
+
+    def __init__(
+        self,
+        risk: FloatArray,
+        *,
+        of: npt.NDArray[np.intp],
+        among: npt.NDArray[np.intp],
+    ) -> None:
+        self.of = of
+        self.among = among[np.argsort(risk[among], kind="stable")]
+        ascending = risk[self.among]
+        self.below = np.searchsorted(ascending, risk[of], side="left")
+        self.up_to = np.searchsorted(ascending, risk[of], side="right")
+        self.tied = bool((self.below != self.up_to).any())
+
+    def __call__(self, counts: Counts) -> FloatArray:
+        """Return the sums (resample, patient asked about)."""
+        sums = running_sums(counts, self.among)
+        lower: FloatArray = sums.take(self.below, axis=1)
+        if self.tied:
+            lower = (lower + sums.take(self.up_to, axis=1)) / 2
+        return lower
+
+
+def running_sums(
+    counts: Counts,
+    rows: npt.NDArray[np.intp],
+    precision: type[np.float32] | type[np.float64] = np.float64,
+) -> npt.NDArray[Any]:
+    """Return the sums of the counts of the first 0, 1, ... of these rows: (resample, rows + 1)."""
+    sums = np.empty((len(counts), len(rows) + 1), dtype=precision)
+    sums[:, 0] = 0
+    np.cumsum(counts.take(rows, axis=1), axis=1, dtype=precision, out=sums[:, 1:])
+    return sums

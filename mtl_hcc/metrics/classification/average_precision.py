@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import (
+from mtl_hcc.metrics.bootstrap import (
     Counts,
     FloatArray,
     NotComputableError,
@@ -16,7 +16,7 @@ from mtl_hcc.metrics.statistic import (
 
 Part = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]
 """Of a stratum: its rows from high to low score, whether positive, where tied scores end."""
-ONE_CLASS = "no positive patient among the labels"
+NO_POSITIVE = "no positive patient among the labels"
 
 
 def precision_recall_points(
@@ -33,7 +33,7 @@ def precision_recall_points(
     """
     positive, scores = np.asarray(label) == 1, np.asarray(probability, dtype=np.float64)
     if not positive.any():
-        raise NotComputableError(ONE_CLASS)
+        raise NotComputableError(NO_POSITIVE)
     cuts = np.unique(scores)[::-1]
     called = len(scores) - np.searchsorted(np.sort(scores), cuts)
     found = positive.sum() - np.searchsorted(np.sort(scores[positive]), cuts)
@@ -66,7 +66,7 @@ def average_precision(
     statistic = average_precision_statistic(label, probability, strata=strata)
     value = point_value(statistic, len(np.asarray(label)))
     if np.isnan(value):
-        raise NotComputableError(ONE_CLASS)
+        raise NotComputableError(NO_POSITIVE)
     return value
 
 
