@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mtl_hcc.figures.canvas import describe, in_split_order
+from mtl_hcc.figures.canvas import describe
 from mtl_hcc.figures.risk_groups import (
     BAND,
     DAYS_PER_YEAR,
@@ -23,6 +23,7 @@ from mtl_hcc.metrics.survival.first_events import CAUSES, competing_rows
 from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
 from mtl_hcc.metrics.survival.incidence import cumulative_incidence as aalen_johansen
 from mtl_hcc.metrics.survival.incidence import gray_test
+from mtl_hcc.split_names import in_split_order
 from mtl_hcc.tables.printed_numbers import value_text
 
 if TYPE_CHECKING:

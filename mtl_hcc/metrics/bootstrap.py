@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 LEVEL = 0.95
+"""Of every interval."""
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.float32]
@@ -57,7 +58,7 @@ def draw_counts(generator: np.random.Generator, resamples: int, number: int) -> 
     return counts.reshape(resamples, number).astype(np.float32)
 
 
-def percentile_interval(values: FloatArray, *, level: float = LEVEL) -> tuple[float, float]:
+def percentile_interval(values: FloatArray) -> tuple[float, float]:
     """Return the percentile interval of resampled values; resamples without a value are left out.
 
     Returns NaN for both ends when fewer than half of the resamples have a value.
@@ -65,7 +66,7 @@ def percentile_interval(values: FloatArray, *, level: float = LEVEL) -> tuple[fl
     finite = values[np.isfinite(values)]
     if 2 * len(finite) < len(values) or len(finite) == 0:
         return float("nan"), float("nan")
-    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 

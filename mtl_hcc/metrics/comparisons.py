@@ -13,7 +13,8 @@ from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN, Threshold, with_threshold
+from mtl_hcc.metrics.thresholds import Threshold, with_threshold
+from mtl_hcc.split_names import TRAIN
 
 COMPARISON_COLUMNS = [
     "split",

@@ -8,7 +8,8 @@ from mtl_hcc.metrics.prediction_remarks import prediction_remarks, with_remarks
 from mtl_hcc.metrics.predictions import POOLED, check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN, Threshold, with_threshold
+from mtl_hcc.metrics.thresholds import Threshold, with_threshold
+from mtl_hcc.split_names import TRAIN
 
 METRIC_COLUMNS = [
     "model",

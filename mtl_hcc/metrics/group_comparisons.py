@@ -14,7 +14,8 @@ from mtl_hcc.metrics.paired import Record, auc_scores, why_not_compared, with_in
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN, Threshold, with_threshold
+from mtl_hcc.metrics.thresholds import Threshold, with_threshold
+from mtl_hcc.split_names import TRAIN
 
 GroupColumn = Literal["split", "center"]
 GROUP_COLUMNS = [

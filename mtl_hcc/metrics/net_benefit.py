@@ -10,11 +10,12 @@ import pandas as pd
 from mtl_hcc.metrics.bootstrap import (
     Counts,
     FloatArray,
+    Statistic,
     percentile_interval,
     resample_blocks,
     resample_counts,
 )
-from mtl_hcc.metrics.survival.product_limit import at_risk_and_events
+from mtl_hcc.metrics.survival.product_limit import ProductLimit
 
 Shares = Callable[[Counts], tuple[FloatArray, FloatArray]]
 """Maps counts (resample, row) to the shares of true and of false positives among all patients at
@@ -98,38 +99,38 @@ def survival_shares(
     """
     times, events = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=bool)
     treated = _treated(probability, threshold)
-    grid = np.unique(times[events & (times <= horizon_days)])
+    # Thresholds between two predictions treat the same patients.
+    groups, place = np.unique(treated, axis=1, return_inverse=True)
+    survival_of = [_survival(times[above], events[above], horizon_days) for above in groups.T]
 
     def shares(counts: Counts) -> tuple[FloatArray, FloatArray]:
         number = counts.sum(axis=1, dtype=np.float64)
-        true, false = np.zeros((2, len(counts), treated.shape[1]))
-        before = None
-        for place, above in enumerate(treated.T):
-            if before is not None and np.array_equal(above, before):
-                true[:, place], false[:, place] = true[:, place - 1], false[:, place - 1]
-                continue
-            before = above
+        true, false = np.zeros((2, len(counts), groups.shape[1]))
+        for k, above in enumerate(groups.T):
             inside = counts[:, above]
             share = inside.sum(axis=1, dtype=np.float64) / number
-            survival = _survival(inside, times[above], events[above], grid, horizon_days)
+            survival = survival_of[k](inside)
             none = share == 0
-            true[:, place] = np.where(none, 0.0, share * (1 - survival))
-            false[:, place] = np.where(none, 0.0, share * survival)
-        return true, false
+            true[:, k] = np.where(none, 0.0, share * (1 - survival))
+            false[:, k] = np.where(none, 0.0, share * survival)
+        return true[:, place], false[:, place]
 
     return shares
 
 
-def _survival(
-    counts: Counts, time: FloatArray, event: npt.NDArray[np.bool_], grid: FloatArray, days: float
-) -> FloatArray:
-    """Return Kaplan-Meier's survival at the horizon: (resample,), NaN where unknown."""
+def _survival(time: FloatArray, event: npt.NDArray[np.bool_], days: float) -> Statistic:
+    """Return Kaplan-Meier's survival at the horizon as a function of counts, NaN where unknown."""
     if len(time) == 0:
-        return np.full(len(counts), np.nan)
-    at_risk, died = at_risk_and_events(counts, time, event, grid)
-    survival: FloatArray = np.prod(1 - died / np.maximum(at_risk, 1), axis=1)
-    followed = counts[:, time >= days].sum(axis=1) > 0
-    return np.where(followed | (survival == 0), survival, np.nan)
+        return lambda counts: np.full(len(counts), np.nan)
+    curve = ProductLimit(time, event, of="event")
+    place = int(curve.after(days))
+
+    def survival(counts: Counts) -> FloatArray:
+        at_horizon: FloatArray = curve(counts)[:, place]
+        followed = counts[:, time >= days].sum(axis=1) > 0
+        return np.where(followed | (at_horizon == 0), at_horizon, np.nan)
+
+    return survival
 
 
 def _treated(probability: npt.ArrayLike, threshold: npt.ArrayLike) -> npt.NDArray[np.bool_]:

@@ -9,11 +9,11 @@ import pandas as pd
 
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.prediction_columns import ORACLE
+from mtl_hcc.split_names import in_split_order, split_place
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-SPLIT_ORDER = ("train", "validation", "test", "external")
 SHOWN = {"concordance_harrell": "C-index", "auc": "AUC", "f1": "F1"}
 NO_VALUE = "-"
 Row = dict[Hashable, Any]
@@ -77,7 +77,7 @@ def _cells(
     index = pooled[["model", "split", "task", "metric"]].itertuples(index=False, name=None)
     values = dict(zip(index, pooled.to_dict("records"), strict=True))
     keys = pooled[["split", "task", "metric"]].drop_duplicates()
-    splits = sorted(keys["split"].unique(), key=_split_place)
+    splits = in_split_order(sorted(keys["split"].unique()))
     main, *others = names
     rows = []
     for split in splits:
@@ -93,11 +93,6 @@ def _cells(
             cells += [_with_interval(found.get(main)), _size(sized)]
             rows.append(cells + [_value(found.get(name)) for name in others])
     return ["Split", "Metric", main, "n / events", *others], rows
-
-
-def _split_place(split: str) -> tuple[int, str]:
-    known = SPLIT_ORDER.index(split) if split in SPLIT_ORDER else len(SPLIT_ORDER)
-    return known, split
 
 
 def _value(row: Row | None) -> str:
@@ -139,9 +134,8 @@ def comparisons_table(comparisons: pd.DataFrame) -> "Table":
         ["Split", "Metric", *(other.replace(" ", "\n") for other in others)]
     ):
         table.add_column(name, justify="left" if number < 2 else "right", no_wrap=True)
-    order = {split: place for place, split in enumerate(SPLIT_ORDER)}
     keys = rows[["split", "task", "metric"]].drop_duplicates()
-    keys = keys.sort_values("split", key=lambda split: split.map(order).fillna(9), kind="stable")
+    keys = keys.sort_values("split", key=lambda splits: splits.map(split_place), kind="stable")
     cells = {
         (row["split"], row["task"], row["metric"], row["model_b"]): _cell(
             row["difference"], row["p_holm"]

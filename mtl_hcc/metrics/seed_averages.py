@@ -10,7 +10,8 @@ from mtl_hcc.metrics.comparisons import holm
 from mtl_hcc.metrics.predictions import TaskKind, check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN, with_threshold
+from mtl_hcc.metrics.thresholds import with_threshold
+from mtl_hcc.split_names import TRAIN
 
 ABLATION_COLUMNS = [
     "variant",

@@ -11,9 +11,9 @@ from mtl_hcc.metrics.bootstrap import (
     NotComputableError,
 )
 from mtl_hcc.metrics.classification.auc import ONE_CLASS
+from mtl_hcc.split_names import TRAIN
 
 Threshold = float | Literal["youden"]
-TRAIN = "train"
 
 
 def parse_threshold(text: str) -> Threshold:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from mtl_hcc.figures.canvas import in_split_order
 from mtl_hcc.reporting.study import Study
+from mtl_hcc.split_names import in_split_order
 from mtl_hcc.tables.column_names import readable_name
 
 

@@ -7,11 +7,10 @@ from typing import Any
 import pandas as pd
 
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
+from mtl_hcc.split_names import in_split_order
 
 MAIN_METRICS = {"concordance_harrell": "C-index", "auc": "AUC", "f1": "F1"}
 """Metric to its name in print. A name that is absent from a table of metrics is passed over."""
-SPLIT_ORDER = ("external", "test", "validation", "train")
-"""Most independent first."""
 NO_VALUE = "-"
 Row = Mapping[Hashable, Any]
 """One row of ``metrics.csv``: column to cell."""
@@ -36,7 +35,8 @@ def key_results(metrics: pd.DataFrame) -> pd.DataFrame:
     }
     main = pooled[pooled["model"] == models[0]]
     rows = []
-    for split in sorted(main["split"].unique(), key=split_place):
+    splits = in_split_order(sorted(main["split"].unique(), reverse=True))
+    for split in reversed(splits):  # the most independent first
         for row in main[main["split"] == split].to_dict("records"):
             task, metric = row["task"], row["metric"]
             found = [cells.get((model, split, task, metric)) for model in models]
@@ -58,11 +58,6 @@ def caption(models: list[str]) -> str:
         "without the condition. 0.5 is chance, 1 is perfect. F1: harmonic mean of sensitivity and "
         "positive predictive value." + beside
     )
-
-
-def split_place(split: str) -> tuple[int, str]:
-    """Return where a split stands in the order of its independence; unknown ones come first."""
-    return (SPLIT_ORDER.index(split) + 1 if split in SPLIT_ORDER else 0), split
 
 
 def with_interval(row: Row | None) -> str:

@@ -8,10 +8,10 @@ import pandas as pd
 
 from mtl_hcc import __version__
 from mtl_hcc.metrics.predictions import task_kind
-from mtl_hcc.metrics.thresholds import TRAIN
 from mtl_hcc.reporting.facts import is_phantom, setting, short
 from mtl_hcc.reporting.study import Study
 from mtl_hcc.reporting.tripod_items import ITEMS
+from mtl_hcc.split_names import TRAIN
 from mtl_hcc.tables.cohort_flow import left_out, outcomes
 
 State = Literal["known", "part", "open"]

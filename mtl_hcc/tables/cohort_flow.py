@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 
+from mtl_hcc.split_names import in_split_order
 from mtl_hcc.tables.clinical_columns import SURVIVAL
 from mtl_hcc.tables.fitted_rows import fitted_on_train
 
@@ -21,7 +22,6 @@ STEPS = {
     "prepare": "preparing the images",
     "predict": "predicting",
 }
-SPLIT_ORDER = ("train", "validation", "test", "external")
 
 
 def cohort_flow(
@@ -48,7 +48,7 @@ def cohort_flow(
     rows += [(LEFT_OUT, *row) for row in _reasons(gone, first_only=True)]
     rows.append((ANALYZED, "all", len(patients), outcomes(patients)))
     if "split" in patients:
-        for split in in_order(patients):
+        for split in in_split_order(patients["split"].dropna().unique()):
             inside = patients[patients["split"] == split]
             rows.append((ANALYZED, split, len(inside), outcomes(inside)))
             rows += _centers(inside, split)
@@ -75,14 +75,6 @@ def emptied(patients: pd.DataFrame, quarantine: pd.DataFrame) -> pd.DataFrame:
     inside = quarantine["patient_id"].astype(str).isin(patients["patient_id"].astype(str))
     remarks = quarantine["step"] == "dicom"  # on segments left out: nothing was emptied
     return quarantine[inside & ~remarks & quarantine["reason"].astype(str).str.startswith(KEPT)]
-
-
-def in_order(patients: pd.DataFrame) -> list[str]:
-    """Return the splits: train, validation, test, external, then the others."""
-    found = list(patients["split"].dropna().unique())
-    return [name for name in SPLIT_ORDER if name in found] + [
-        name for name in found if name not in SPLIT_ORDER
-    ]
 
 
 def outcomes(patients: pd.DataFrame) -> str:

@@ -2,11 +2,10 @@
 
 import pandas as pd
 
-from mtl_hcc.metrics.thresholds import TRAIN
+from mtl_hcc.split_names import split_place
 
 MAIN_METRICS = {"concordance_harrell": "C-index", "auc": "AUC"}
 """Metric to its name in print."""
-SPLIT_ORDER = (TRAIN, "validation", "test", "external")
 
 
 def main_rows(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -18,9 +17,9 @@ def main_rows(metrics: pd.DataFrame) -> pd.DataFrame:
     rows = metrics[metrics["metric"].isin(list(MAIN_METRICS))]
     if "horizon_days" in rows:
         rows = rows[rows["horizon_days"].isna()]
-    place = rows["split"].map({split: number for number, split in enumerate(SPLIT_ORDER)})
-    order = place.fillna(len(SPLIT_ORDER)).sort_values(kind="stable").index
-    rows = rows.loc[order].reset_index(drop=True)
+    rows = rows.sort_values(
+        "split", key=lambda splits: splits.map(split_place), kind="stable", ignore_index=True
+    )
     numbers = ["value", "ci_low", "ci_high", "n", "events"]
     rows = rows.astype(dict.fromkeys(numbers, float))
     return rows.assign(name=rows["metric"].map(MAIN_METRICS), method=rows["method"].fillna(""))

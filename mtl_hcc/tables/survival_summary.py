@@ -14,7 +14,7 @@ from mtl_hcc.metrics.survival.product_limit import kaplan_meier, median_follow_u
 from mtl_hcc.metrics.survival.restricted_mean import restricted_mean
 from mtl_hcc.metrics.survival.risk_groups import rule_in_words, with_risk_groups
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN
+from mtl_hcc.split_names import TRAIN
 from mtl_hcc.tables.column_names import readable_name
 from mtl_hcc.tables.printed_numbers import value_text
 

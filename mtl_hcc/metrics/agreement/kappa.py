@@ -77,24 +77,14 @@ def cohen_kappa(
     *,
     classes: int,
     weights: KappaWeights = "none",
-    level: float = LEVEL,
 ) -> Kappa:
-    r"""Return Cohen's kappa of two readings with its large-sample interval.
-
-    With :math:`w_{ij}` the agreement of two classes, :math:`\bar w_{i\cdot} = \sum_j p_{\cdot j}
-    w_{ij}` and :math:`\bar w_{\cdot j} = \sum_i p_{i \cdot} w_{ij}`, the variance is
-
-    .. math:: \frac{1}{n (1 - p_e)^4} \Big( \sum_{ij} p_{ij} [w_{ij} (1 - p_e)
-        - (\bar w_{i\cdot} + \bar w_{\cdot j})(1 - p_o)]^2 - (p_o p_e - 2 p_e + p_o)^2 \Big)
-
-    (Fleiss, Cohen and Everitt, Psychological Bulletin 1969;72:323-327). The interval is cut at 1.
+    """Return Cohen's kappa of two readings with its large-sample interval, cut at 1 (statsmodels).
 
     Args:
         first: (patient,) Class 0..K-1 named by one reader.
         second: (patient,) By the other.
         classes: Number K of classes.
         weights: ``"linear"`` and ``"quadratic"`` forgive near misses between ordered classes.
-        level: Of the interval.
 
     Raises:
         NotComputableError: No patient, or all readings name one class.
@@ -103,15 +93,11 @@ def cohen_kappa(
     value = float(kappa_of_tables(table, weights))
     if np.isnan(value):
         raise NotComputableError(WHY_NOT if table.sum() else "no patient was read by both")
-    agree = agreement_weights(classes, weights)
-    share = table / table.sum()
-    rows, columns = share.sum(axis=1), share.sum(axis=0)
-    observed, expected = float((share * agree).sum()), float(rows @ agree @ columns)
-    mean = (agree @ columns)[:, None] + (rows @ agree)[None, :]  # (class, class)
-    spread = (share * (agree * (1 - expected) - mean * (1 - observed)) ** 2).sum()
-    variance = spread - (observed * expected - 2 * expected + observed) ** 2
-    error = (max(0.0, float(variance)) / table.sum()) ** 0.5 / (1 - expected) ** 2
-    half = NormalDist().inv_cdf((1 + level) / 2) * error
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    with np.errstate(invalid="ignore"):  # a variance of zero may be rounded below it
+        error = float(cohens_kappa(table, wt=None if weights == "none" else weights).std_kappa)
+    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * (error if error > 0 else 0.0)
     return Kappa(value, value - half, min(1.0, value + half))
 
 

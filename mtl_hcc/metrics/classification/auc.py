@@ -123,11 +123,10 @@ def delong_interval(
     probability: npt.ArrayLike,
     *,
     strata: npt.ArrayLike | None = None,
-    level: float = LEVEL,
 ) -> tuple[float, float]:
     """Return DeLong's interval of one AUC, cut at 0 and 1 (as R's ``pROC::ci.auc``)."""
     value, covariance = delong_covariance(label, probability, strata=strata)
-    half = NormalDist().inv_cdf((1 + level) / 2) * float(covariance[0, 0]) ** 0.5
+    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * float(covariance[0, 0]) ** 0.5
     return max(0.0, float(value[0]) - half), min(1.0, float(value[0]) + half)
 
 
@@ -137,7 +136,6 @@ def delong_difference(
     probability_b: npt.ArrayLike,
     *,
     strata: npt.ArrayLike | None = None,
-    level: float = LEVEL,
 ) -> tuple[float, float, float, float]:
     """Compare two AUCs on the same patients (as R's ``pROC::roc.test(paired = TRUE)``).
 
@@ -150,7 +148,7 @@ def delong_difference(
     difference = float(value[0] - value[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     error = max(0.0, variance) ** 0.5
-    half = NormalDist().inv_cdf((1 + level) / 2) * error
+    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * error
     if error > 1e-12:
         p = 2 * NormalDist().cdf(-abs(difference) / error)
     else:
@@ -163,8 +161,6 @@ def delong_unpaired(
     probability_a: npt.ArrayLike,
     label_b: npt.ArrayLike,
     probability_b: npt.ArrayLike,
-    *,
-    level: float = LEVEL,
 ) -> tuple[float, float, float, float]:
     r"""Compare the AUCs of two independent groups of patients, e.g. of two centers.
 
@@ -189,28 +185,23 @@ def delong_unpaired(
         return difference, difference, difference, 1.0 if difference == 0 else float("nan")
     n_a, n_b = len(np.asarray(label_a)), len(np.asarray(label_b))
     freedom = variance**2 / (s_a**2 / (n_a - 1) + s_b**2 / (n_b - 1))
-    half = float(stdtrit(freedom, (1 + level) / 2)) * variance**0.5
+    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * variance**0.5
     p = 2 * float(stdtr(freedom, -abs(difference) / variance**0.5))
     return difference, difference - half, difference + half, p
 
 
-def midranks(values: FloatArray) -> FloatArray:
-    """Return the ranks 1..n of the values, ties sharing their mean rank."""
-    _, place, number = np.unique(values, return_inverse=True, return_counts=True)
-    middle: FloatArray = np.cumsum(number) - (number - 1) / 2
-    return middle[place]
-
-
 def _placements(positive: FloatArray, negative: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return V10 (model, positive) and V01 (model, negative)."""
+    from scipy.stats import rankdata
+
     m, n = positive.shape[1], negative.shape[1]
     above, below = np.zeros((len(positive), m)), np.zeros((len(positive), n))
     if m * n == 0:
         return above, below
     for model, (x, y) in enumerate(zip(positive, negative, strict=True)):
-        ranks = midranks(np.concatenate([x, y]))
-        above[model] = (ranks[:m] - midranks(x)) / n
-        below[model] = 1 - (ranks[m:] - midranks(y)) / m
+        ranks = rankdata(np.concatenate([x, y]))
+        above[model] = (ranks[:m] - rankdata(x)) / n
+        below[model] = 1 - (ranks[m:] - rankdata(y)) / m
     return above, below
 
 

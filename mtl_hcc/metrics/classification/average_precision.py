@@ -31,13 +31,13 @@ def precision_recall_points(
     Raises:
         NotComputableError: Nobody is positive.
     """
-    positive, scores = np.asarray(label) == 1, np.asarray(probability, dtype=np.float64)
+    from sklearn.metrics import precision_recall_curve
+
+    positive = np.asarray(label) == 1
     if not positive.any():
         raise NotComputableError(NO_POSITIVE)
-    cuts = np.unique(scores)[::-1]
-    called = len(scores) - np.searchsorted(np.sort(scores), cuts)
-    found = positive.sum() - np.searchsorted(np.sort(scores[positive]), cuts)
-    return found / positive.sum(), found / called
+    precision, recall, _ = precision_recall_curve(positive, probability)
+    return recall[-2::-1], precision[-2::-1]  # without the point of nobody called
 
 
 def average_precision(

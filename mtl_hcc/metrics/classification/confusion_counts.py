@@ -91,7 +91,7 @@ def confusion(label: npt.ArrayLike, predicted: npt.ArrayLike) -> FloatArray:
     return np.stack(cells, axis=1).astype(np.float64)
 
 
-def wilson_interval(hits: float, number: float, *, level: float = LEVEL) -> tuple[float, float]:
+def wilson_interval(hits: float, number: float) -> tuple[float, float]:
     """Return Wilson's score interval of ``hits / number``, without continuity correction.
 
     Equal to R's ``prop.test(..., correct = FALSE)``. Wilson, JASA 1927;22:209-212.
@@ -101,7 +101,7 @@ def wilson_interval(hits: float, number: float, *, level: float = LEVEL) -> tupl
         >>> round(low, 4), round(high, 4)
         (0.4902, 0.9433)
     """
-    z = NormalDist().inv_cdf((1 + level) / 2)
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
     share = hits / number
     center = (share + z**2 / (2 * number)) / (1 + z**2 / number)
     half = (z / (1 + z**2 / number)) * (

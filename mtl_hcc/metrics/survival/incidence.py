@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_hcc.metrics.bootstrap import LEVEL, FloatArray, NotComputableError
-from mtl_hcc.metrics.survival.product_limit import number_at_risk
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier, number_at_risk
 
 NEXT_TO_ONE = 1e-9
 """Sums of fractions that should be one may miss it by less."""
@@ -75,8 +75,7 @@ def cumulative_incidence(
     at_risk = number_at_risk(days, grid).astype(np.float64)
     any_cause = np.bincount(place, weights=causes > 0, minlength=len(grid))
     events = np.bincount(place, weights=causes == of, minlength=len(grid))
-    survival = np.cumprod(1 - any_cause / at_risk)
-    before = np.append(1.0, survival[:-1])
+    before = np.append(1.0, kaplan_meier(days, causes > 0).survival[:-1])
     incidence = np.cumsum(before * events / at_risk)
     # [F(t) - F(t_k)]^2 multiplied out, so that each sum runs over the times once.
     left = np.where(any_cause < at_risk, at_risk - any_cause, np.inf)  # else F changes no more

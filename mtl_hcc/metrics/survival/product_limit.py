@@ -6,12 +6,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.bootstrap import LEVEL, BoolArray, Counts, FloatArray, NotComputableError
+from mtl_hcc.metrics.bootstrap import LEVEL, Counts, FloatArray, NotComputableError
 from mtl_hcc.metrics.pair_counts import running_sums
 
 Rows = npt.NDArray[np.intp]
-IntervalScale = Literal["log-log", "log", "plain"]
-"""Scale on which the estimate is taken as normal; on ``log-log`` the ends stay within 0 and 1."""
 TOLERANCE = 1e-9
 
 
@@ -106,32 +104,30 @@ class KaplanMeier:
         return first, low, high
 
 
-def kaplan_meier(
-    time: npt.ArrayLike, event: npt.ArrayLike, *, scale: IntervalScale = "log-log"
-) -> KaplanMeier:
-    r"""Return Kaplan-Meier's curve with intervals from Greenwood's variance.
-
-    .. math:: \widehat{\mathrm{Var}}[\log S(t)] = \sum_{t_k \le t} \frac{d_k}{n_k (n_k - d_k)}
+def kaplan_meier(time: npt.ArrayLike, event: npt.ArrayLike) -> KaplanMeier:
+    """Return Kaplan-Meier's curve with intervals on the log-log scale (scikit-survival).
 
     Args:
         time: (patient,) Days.
         event: (patient,) 1 = occurred, 0 = censored.
-        scale: ``conf.type`` of R's ``survfit``.
 
     Example:
         >>> curve = kaplan_meier([10, 20, 30, 40], [1, 0, 1, 1])
         >>> curve.survival.round(3).tolist(), curve.median()[0]
         ([1.0, 0.75, 0.75, 0.375, 0.0], 30.0)
     """
+    from sksurv.nonparametric import kaplan_meier_estimator
+
     days, occurred = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=bool)
-    grid, survival = survival_curve(days, occurred)
-    at_risk = number_at_risk(days, grid)
+    grid, survival, (low, high) = kaplan_meier_estimator(
+        occurred, days, conf_level=LEVEL, conf_type="log-log"
+    )
+    if grid[0] > 0:
+        grid = np.append(0.0, grid)
+        survival, low, high = (np.append(1.0, curve) for curve in (survival, low, high))
+    low, high = (np.where(survival > 0, end, np.nan) for end in (low, high))  # as in R
     events = np.bincount(np.searchsorted(grid, days[occurred]), minlength=len(grid))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steps = events / (at_risk.astype(np.float64) * (at_risk - events))
-    variance = np.cumsum(np.where(events > 0, steps, 0.0))
-    low, high = _interval(survival, np.sqrt(variance), scale)
-    return KaplanMeier(grid, at_risk, events, survival, low, high)
+    return KaplanMeier(grid, number_at_risk(days, grid), events, survival, low, high)
 
 
 def median_follow_up(time: npt.ArrayLike, event: npt.ArrayLike) -> tuple[float, float, float]:
@@ -153,27 +149,6 @@ def median_follow_up(time: npt.ArrayLike, event: npt.ArrayLike) -> tuple[float, 
     return median, low, high
 
 
-def _interval(
-    survival: FloatArray, error: FloatArray, scale: IntervalScale
-) -> tuple[FloatArray, FloatArray]:
-    """Return the ends of the interval from the standard error of log survival."""
-    from scipy.stats import norm
-
-    half = float(norm.ppf((1 + LEVEL) / 2)) * error
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        if scale == "log-log":
-            spread = half / np.log(survival)  # negative
-            ends = survival ** np.exp(-spread), survival ** np.exp(spread)
-        elif scale == "log":
-            ends = survival * np.exp(-half), np.minimum(survival * np.exp(half), 1.0)
-        else:
-            width = survival * half
-            ends = np.maximum(survival - width, 0.0), np.minimum(survival + width, 1.0)
-    certain = survival == 1
-    low, high = (np.where(certain, 1.0, np.where(survival > 0, end, np.nan)) for end in ends)
-    return low, high
-
-
 def _crossing(time: FloatArray, curve: FloatArray, level: float) -> float:
     """Return when a falling curve reaches the level; the middle of a stretch that lies on it."""
     known = np.isfinite(curve)
@@ -187,47 +162,7 @@ def _crossing(time: FloatArray, curve: FloatArray, level: float) -> float:
     return float((time[reached[0]] + end) / 2 if on_level else time[reached[0]])
 
 
-def survival_curve(time: npt.ArrayLike, event: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    r"""Return Kaplan-Meier's estimate :math:`S(t) = \prod_{t_k \le t} (1 - d_k / n_k)`.
-
-    Args:
-        time: (patient,) Days.
-        event: (patient,) 1 = occurred, 0 = censored.
-
-    Returns:
-        Distinct times from 0 to the last follow-up, and the survival just after each.
-    """
-    times, events = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=bool)
-    grid = np.unique(np.append(times, 0.0))
-    deaths = np.bincount(np.searchsorted(grid, times), weights=events, minlength=len(grid))
-    at_risk = number_at_risk(times, grid)
-    return grid, np.cumprod(1 - deaths / np.maximum(at_risk, 1), dtype=np.float64)
-
-
 def number_at_risk(time: npt.ArrayLike, at: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Return how many patients are followed up to each time, that time included."""
     times = np.sort(np.asarray(time, dtype=np.float64))
     return len(times) - np.searchsorted(times, np.asarray(at, dtype=np.float64), side="left")
-
-
-def at_risk_and_events(
-    counts: Counts, time: FloatArray, event: BoolArray, grid: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return the numbers at risk and of events at each time of the grid.
-
-    Args:
-        counts: (resample, row).
-        time: (row,) Days.
-        event: (row,) bool.
-        grid: (time,) Ascending, days.
-
-    Returns:
-        Two arrays (resample, time).
-    """
-    order = np.argsort(time, kind="stable")
-    passed = running_sums(counts, order)
-    at_risk = passed[:, -1:] - passed[:, np.searchsorted(time[order], grid, side="left")]
-    occurred = order[event[order]]
-    passed = running_sums(counts, occurred)
-    first, after = (np.searchsorted(time[occurred], grid, side=side) for side in ("left", "right"))
-    return at_risk, passed[:, after] - passed[:, first]

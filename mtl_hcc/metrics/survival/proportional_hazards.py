@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_hcc.metrics.bootstrap import FloatArray, NotComputableError
-from mtl_hcc.metrics.survival.product_limit import survival_curve
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier
 
 STEPS = 100
 HALVINGS = 30
@@ -178,6 +178,6 @@ def proportional_hazards_p(
 
 def _transformed_time(time: npt.ArrayLike, event: npt.ArrayLike, at: EventTimes) -> FloatArray:
     """Return 1 - S(t-) at the event times, centered on their mean (for numerical stability)."""
-    grid, survival = survival_curve(time, event)
-    before = np.append(1.0, survival)[np.searchsorted(grid, at.time, side="left")]
+    curve = kaplan_meier(time, event)
+    before = np.append(1.0, curve.survival)[np.searchsorted(curve.time, at.time, side="left")]
     return np.asarray(before.mean() - before, dtype=np.float64)

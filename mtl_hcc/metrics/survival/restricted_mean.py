@@ -11,7 +11,7 @@ from mtl_hcc.metrics.bootstrap import (
     Statistic,
     in_blocks,
 )
-from mtl_hcc.metrics.survival.product_limit import at_risk_and_events, kaplan_meier
+from mtl_hcc.metrics.survival.product_limit import ProductLimit, kaplan_meier
 
 
 def restricted_mean(
@@ -90,21 +90,24 @@ def restricted_mean_statistic(
     """
     days, events = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=bool)
     group = np.asarray(high_risk, dtype=bool)
+    of_high, of_low = (_area(days[rows], events[rows], horizon_days) for rows in (group, ~group))
 
     def difference(counts: Counts) -> FloatArray:
-        high = _area(counts[:, group], days[group], events[group], horizon_days)
-        return high - _area(counts[:, ~group], days[~group], events[~group], horizon_days)
+        return of_high(counts[:, group]) - of_low(counts[:, ~group])
 
     return in_blocks(difference, len(days))
 
 
-def _area(counts: Counts, time: FloatArray, event: BoolArray, horizon_days: float) -> FloatArray:
-    """Return the restricted mean of one group in each resample."""
-    grid = np.unique(time[event & (time < horizon_days)])
-    at_risk, events = at_risk_and_events(counts, time, event, grid)
-    survival = np.cumprod(1 - events / np.maximum(at_risk, 1), axis=1)
-    widths = np.diff(np.concatenate([[0.0], grid, [horizon_days]]))
-    whole = np.concatenate([np.ones((len(counts), 1)), survival], axis=1)
-    reaches = counts[:, time >= horizon_days].sum(axis=1) > 0
-    known = reaches | ((whole[:, -1] <= 0) & (counts.sum(axis=1) > 0))
-    return np.where(known, whole @ widths, np.nan)
+def _area(time: FloatArray, event: BoolArray, horizon_days: float) -> Statistic:
+    """Return the restricted mean of one group as a function of its counts."""
+    curve = ProductLimit(time, event, of="event")
+    inside = curve.times[curve.times < horizon_days]
+    widths = np.diff(np.concatenate([[0.0], inside, [horizon_days]]))
+
+    def area(counts: Counts) -> FloatArray:
+        survival = curve(counts)[:, : len(widths)]
+        reaches = counts[:, time >= horizon_days].sum(axis=1) > 0
+        known = reaches | ((survival[:, -1] <= 0) & (counts.sum(axis=1) > 0))
+        return np.where(known, survival @ widths, np.nan)
+
+    return area

@@ -10,17 +10,17 @@ from mtl_hcc.metrics.bootstrap import BoolArray, NotComputableError
 from mtl_hcc.metrics.survival.hazard_ratio import (
     hazard_ratio,
     hazard_ratio_statistic,
+    logrank,
     why_not_hazard_ratio,
 )
 from mtl_hcc.metrics.survival.horizons import task_horizons
-from mtl_hcc.metrics.survival.logrank import logrank_p
 from mtl_hcc.metrics.survival.product_limit import median_follow_up
 from mtl_hcc.metrics.survival.restricted_mean import (
     restricted_mean_difference,
     restricted_mean_statistic,
 )
 from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, no_value
-from mtl_hcc.metrics.thresholds import TRAIN
+from mtl_hcc.split_names import TRAIN
 
 RISK_GROUPS = ("hazard_ratio", "logrank_p", "rmst_difference", "median_follow_up_days")
 """Names in the order of ``metrics.csv``. ``rmst_difference``: days, high minus low risk."""
@@ -66,7 +66,7 @@ def _logrank(rows: pd.DataFrame, group: BoolArray, rule: str) -> TaskMetric:
     if _repeated(rows):
         return TaskMetric("logrank_p", no_value, REPEATED)
     try:
-        value = logrank_p(rows["time_days"], rows["event"], group)
+        value = logrank(rows["time_days"], rows["event"], group)[2]
     except NotComputableError as error:
         return TaskMetric("logrank_p", no_value, str(error))
     return TaskMetric(

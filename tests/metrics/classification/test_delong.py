@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from scipy.stats import rankdata
 
 from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.classification.auc import (
@@ -12,7 +11,6 @@ from mtl_hcc.metrics.classification.auc import (
     delong_difference,
     delong_interval,
     delong_unpaired,
-    midranks,
 )
 
 ORACLES = Path(__file__).parents[2] / "oracles"
@@ -71,11 +69,6 @@ def test_two_different_aucs_without_variance_have_no_p():
 def test_too_few_of_a_class_are_refused(label):
     with pytest.raises(NotComputableError):
         delong_interval(label, [0.1, 0.2, 0.3])
-
-
-def test_midranks_equal_scipy():
-    values = np.random.default_rng(0).integers(0, 9, 60).astype(float)
-    assert midranks(values) == pytest.approx(rankdata(values))
 
 
 def test_two_groups_of_patients_are_compared_as_by_r_proc(patients):

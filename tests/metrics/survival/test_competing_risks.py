@@ -68,11 +68,12 @@ def test_incidences_and_event_free_survival_add_up_to_one(rows):
 def test_without_competitor_it_is_one_minus_kaplan_meier_with_its_variance():
     rng = np.random.default_rng(1)
     time, event = rng.integers(1, 30, 60), (rng.random(60) < 0.5).astype(int)
-    found, curve = cumulative_incidence(time, event), kaplan_meier(time, event, scale="plain")
+    found, curve = cumulative_incidence(time, event), kaplan_meier(time, event)
     assert found.incidence == pytest.approx(1 - curve.survival)
-    inside = (curve.ci_low > 0) & (curve.ci_high < 1)
-    width = (curve.ci_high - curve.survival) / 1.959964
-    assert found.std_error[inside] == pytest.approx(width[inside], rel=1e-5)
+    alive = curve.at_risk > curve.events
+    left = curve.at_risk[alive] * (curve.at_risk[alive] - curve.events[alive])
+    greenwood = curve.survival[alive] * np.sqrt(np.cumsum(curve.events[alive] / left))
+    assert found.std_error[alive] == pytest.approx(greenwood)
 
 
 def test_the_first_event_follows_from_both_endpoints():
