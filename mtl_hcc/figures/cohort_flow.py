@@ -7,8 +7,8 @@ import pandas as pd
 
 from mtl_hcc.figures.canvas import describe, empty_figure, split_color
 from mtl_hcc.split_names import in_split_order
-from mtl_hcc.tables.cohort_flow import LEFT_OUT, SCREENED, outcomes
-from mtl_hcc.tables.cohort_flow import cohort_flow as flow_table
+from mtl_hcc.tables.cohort_flow_table import LEFT_OUT, SCREENED, outcomes
+from mtl_hcc.tables.cohort_flow_table import cohort_flow as flow_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mtl_hcc.figures.canvas import describe
-from mtl_hcc.figures.risk_groups import (
+from mtl_hcc.figures.risk_group_panels import (
     BAND,
     DAYS_PER_YEAR,
     GROUPS,

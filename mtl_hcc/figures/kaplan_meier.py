@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.figures.canvas import describe, note
-from mtl_hcc.figures.risk_groups import (
+from mtl_hcc.figures.risk_group_panels import (
     BAND,
     DAYS_PER_YEAR,
     GROUPS,

@@ -28,7 +28,7 @@ METRIC_COLUMNS = [
 ALL_CENTERS = POOLED
 FEW_PATIENTS = 20
 """A center with fewer: resamples of so few say little, and there are many such centers."""
-MAIN_METRICS = ("concordance_harrell", "auc")
+ALWAYS_RESAMPLED = ("concordance_harrell", "auc")
 """Resampled whatever the size of the center: they are pooled over the centers."""
 FEW_IN_CLASS = 10
 EXACT = ("wilson",)
@@ -134,7 +134,7 @@ def _record(resampled: ResampledMetric, few: bool) -> dict[str, object]:
 def _bootstrap_interval(resampled: ResampledMetric, few: bool) -> tuple[float, float, str]:
     """Return the percentile interval, and how many resamples had no value."""
     resamples = resampled.resamples
-    if few and resampled.metric.name not in MAIN_METRICS:
+    if few and resampled.metric.name not in ALWAYS_RESAMPLED:
         return float("nan"), float("nan"), f"no interval: fewer than {FEW_PATIENTS} patients"
     if resamples.bootstraps == 0:
         return float("nan"), float("nan"), "no interval asked for"

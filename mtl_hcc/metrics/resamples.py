@@ -30,26 +30,31 @@ from mtl_hcc.metrics.predictions import TaskKind
 from mtl_hcc.metrics.survival.brier import PREDICTION_ERROR, prediction_error_metrics
 from mtl_hcc.metrics.survival.discrimination import DISCRIMINATION, discrimination_metrics
 from mtl_hcc.metrics.survival.risk_groups import RISK_GROUPS, risk_group_metrics
-from mtl_hcc.metrics.task_metric import MetricBuilder, TaskMetric, TaskRows, no_value
+from mtl_hcc.metrics.task_metric import MetricGroup, TaskMetric, TaskRows, no_value
 
 Fingerprint = tuple[str, bytes, bytes]
+METRIC_GROUPS: dict[TaskKind, tuple[MetricGroup, ...]] = {
+    "survival": (
+        MetricGroup(DISCRIMINATION, discrimination_metrics),
+        MetricGroup(PREDICTION_ERROR, prediction_error_metrics),
+        MetricGroup(RISK_GROUPS, risk_group_metrics),
+        MetricGroup(SURVIVAL_CALIBRATION, survival_calibration_metrics),
+    ),
+    "binary": (
+        MetricGroup(BINARY, binary_metrics),
+        MetricGroup(BINARY_CALIBRATION, binary_calibration_metrics),
+    ),
+    "multiclass": (
+        MetricGroup(MULTICLASS, multiclass_metrics),
+        MetricGroup(MULTICLASS_CALIBRATION, multiclass_calibration_metrics),
+    ),
+}
+"""To add metrics: name them and the function that builds them here."""
 METRICS: dict[TaskKind, tuple[str, ...]] = {
-    "survival": (*DISCRIMINATION, *PREDICTION_ERROR, *RISK_GROUPS, *SURVIVAL_CALIBRATION),
-    "binary": (*BINARY, *BINARY_CALIBRATION),
-    "multiclass": (*MULTICLASS, *MULTICLASS_CALIBRATION),
+    kind: tuple(name for group in groups for name in group.names)
+    for kind, groups in METRIC_GROUPS.items()
 }
 """Names in the order of ``metrics.csv``."""
-BUILDERS: dict[TaskKind, tuple[MetricBuilder, ...]] = {
-    "survival": (
-        discrimination_metrics,
-        prediction_error_metrics,
-        risk_group_metrics,
-        survival_calibration_metrics,
-    ),
-    "binary": (binary_metrics, binary_calibration_metrics),
-    "multiclass": (multiclass_metrics, multiclass_calibration_metrics),
-}
-"""To add metrics: add their names above and the function that builds them here."""
 
 
 class Resamples:
@@ -155,4 +160,4 @@ def task_metrics(sample: TaskRows) -> list[TaskMetric]:
     if sample.rows.empty:
         reason = "no patient with a known outcome"
         return [TaskMetric(name, no_value, reason) for name in METRICS[sample.kind]]
-    return [metric for build in BUILDERS[sample.kind] for metric in build(sample)]
+    return [metric for group in METRIC_GROUPS[sample.kind] for metric in group.build(sample)]

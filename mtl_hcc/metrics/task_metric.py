@@ -56,6 +56,19 @@ MetricBuilder = Callable[[TaskRows], list[TaskMetric]]
 """Lists some metrics of one task; the rows it is given are never empty."""
 
 
+@dataclass(frozen=True)
+class MetricGroup:
+    """Metrics that are built together.
+
+    Attributes:
+        names: In the order of ``metrics.csv``.
+        build: Lists them for one task.
+    """
+
+    names: tuple[str, ...]
+    build: MetricBuilder
+
+
 def no_value(counts: Counts) -> FloatArray:
     """Statistic of a metric that cannot be computed."""
     return np.full(len(counts), np.nan)

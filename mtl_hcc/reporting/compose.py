@@ -6,14 +6,14 @@ from typing import Any
 import pandas as pd
 
 from mtl_hcc.reporting.blocks import Answers, Block, Note, Points, figure_block, table_block
-from mtl_hcc.reporting.exhibits import FigureFiles, TableFile
 from mtl_hcc.reporting.explanation import FOLDER, explanation_blocks, explanation_tables
-from mtl_hcc.reporting.key_results import key_results
+from mtl_hcc.reporting.figure_files import FigureFiles, TableFile
 from mtl_hcc.reporting.limits import limits
 from mtl_hcc.reporting.outline import SECTIONS, in_section
 from mtl_hcc.reporting.provenance import settings_table, versions_table
-from mtl_hcc.reporting.study import Study
+from mtl_hcc.reporting.reported_study import ReportedStudy
 from mtl_hcc.reporting.tripod import TAGS, state_of, tripod_ai
+from mtl_hcc.tables.key_results_table import key_results
 
 Blocks = dict[str, list[Block]]
 PLACES = {"history": "learning", "quarantine": "flow", "patients": "patients"}
@@ -30,7 +30,7 @@ FOLDED = ("settings", "versions", "cohort_flow")
 
 
 def compose(
-    study: Study,
+    study: ReportedStudy,
     figures: Mapping[str, FigureFiles],
     tables: Mapping[str, TableFile],
     settings: Mapping[str, Any],
@@ -61,12 +61,12 @@ def compose(
         shown: list[Block] = [Note(why, missing=True) for why in missing]
         shown += special.get(anchor, [])
         if anchor not in ("tripod",):
-            shown += _exhibits(anchor, study, figures, everything)
+            shown += _figures_and_tables(anchor, study, figures, everything)
         blocks[anchor] = shown
     return blocks, made
 
 
-def own_tables(study: Study, settings: Mapping[str, Any]) -> dict[str, TableFile]:
+def own_tables(study: ReportedStudy, settings: Mapping[str, Any]) -> dict[str, TableFile]:
     """Return the tables that only the page makes.
 
     Args:
@@ -85,9 +85,9 @@ def own_tables(study: Study, settings: Mapping[str, Any]) -> dict[str, TableFile
     return files
 
 
-def _exhibits(
+def _figures_and_tables(
     anchor: str,
-    study: Study,
+    study: ReportedStudy,
     figures: Mapping[str, FigureFiles],
     tables: Mapping[str, TableFile],
 ) -> list[Block]:

@@ -19,10 +19,9 @@ from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS, evaluate_predictio
 from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.metrics.results_table import results_table
 from mtl_hcc.patient import empty_quarantine
-from mtl_hcc.reporting.analyzed import analyzed_patients
-from mtl_hcc.reporting.exhibits import drawn_figures
+from mtl_hcc.reporting.figure_files import drawn_figures
+from mtl_hcc.reporting.reported_study import NETWORK, analyzed_patients
 from mtl_hcc.reporting.run_folder import BASELINES, PATIENTS, PREDICTIONS, QUARANTINE, read_csv
-from mtl_hcc.reporting.study import NETWORK
 from mtl_hcc.runs.train_fold import TrainedFold
 from mtl_hcc.spreadsheet_cells import csv_bytes
 from mtl_hcc.tables.fitted_rows import fitted_models

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from mtl_hcc.figures import FIGURES
-from mtl_hcc.reporting.exhibits import needed
+from mtl_hcc.reporting.figure_files import needed
 
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2 import Report

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from mtl_hcc.reporting.blocks import table_block
-from mtl_hcc.reporting.exhibits import TableFile
+from mtl_hcc.reporting.figure_files import TableFile
 from mtl_hcc.tables import TABLES
 from mtl_hcc.tables.table_one import table_one_by_center, table_one_by_mvi
 

@@ -137,6 +137,8 @@ def _number(metric: TaskMetric, counts: Counts) -> CalibrationNumber:
 
 
 def _band(curve: Callable[[Counts], FloatArray], counts: Counts) -> tuple[FloatArray, FloatArray]:
+    if len(counts) == 0:
+        return np.full(PLACES, np.nan), np.full(PLACES, np.nan)
     values = np.concatenate([curve(block) for block in resample_blocks(counts)])
     ends = np.array([percentile_interval(column) for column in values.T])
     return ends[:, 0], ends[:, 1]

@@ -13,6 +13,9 @@ from mtl_hcc.metrics.bootstrap import (
 )
 from mtl_hcc.metrics.survival.product_limit import ProductLimit, kaplan_meier
 
+DECIMALS = 9
+"""Of resampled means, in days."""
+
 
 def restricted_mean(
     time: npt.ArrayLike, event: npt.ArrayLike, horizon_days: float
@@ -108,6 +111,8 @@ def _area(time: FloatArray, event: BoolArray, horizon_days: float) -> Statistic:
         survival = curve(counts)[:, : len(widths)]
         reaches = counts[:, time >= horizon_days].sum(axis=1) > 0
         known = reaches | ((survival[:, -1] <= 0) & (counts.sum(axis=1) > 0))
-        return np.where(known, survival @ widths, np.nan)
+        # Where two models have the same groups, their difference is zero, and not what is left by
+        # rounding: p counts how often it is at or beyond zero.
+        return np.where(known, np.round(survival @ widths, DECIMALS), np.nan)
 
     return area

@@ -6,13 +6,15 @@ from made_runs import write_run
 from tiny_runs import call
 
 from mtl_hcc import report
-from mtl_hcc.reporting import workshop
+from mtl_hcc.reporting import report_processes
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     for name in ("FIGURES", "TABLES"):
-        monkeypatch.setattr(workshop, name, {"cohort_flow": getattr(workshop, name)["cohort_flow"]})
+        monkeypatch.setattr(
+            report_processes, name, {"cohort_flow": getattr(report_processes, name)["cohort_flow"]}
+        )
     return write_run(tmp_path / "made")
 
 

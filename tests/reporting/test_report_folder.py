@@ -13,12 +13,12 @@ from mtl_hcc.errors import RunError
 from mtl_hcc.figures import FIGURES
 from mtl_hcc.metrics.comparisons import compare_models
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
-from mtl_hcc.reporting import workshop
+from mtl_hcc.reporting import report_processes
 from mtl_hcc.reporting.blocks import cell
 from mtl_hcc.reporting.outline import SECTIONS
+from mtl_hcc.reporting.report_folder import write_report
+from mtl_hcc.reporting.report_processes import ReportProcesses
 from mtl_hcc.reporting.run_folder import read_runs
-from mtl_hcc.reporting.workshop import Workshop
-from mtl_hcc.reporting.write import write_report
 from mtl_hcc.tables import TABLES
 
 SETTINGS = {"bootstraps": 20, "seed": 7, "threshold": 0.5}
@@ -62,6 +62,14 @@ def test_every_figure_is_there_in_the_page_as_svg_and_as_png_of_300_dpi(made):
             assert round(picture.info["dpi"][0]) == 300, name
     assert len(made.page.alternatives) == len(FIGURES) + 1, "and one activation map"
     assert all(len(text) > 20 for text in made.page.alternatives), "captions serve as text"
+
+
+def test_figures_and_tables_draw_as_many_resamples_as_were_asked_for(made):
+    number = SETTINGS["bootstraps"]
+    captions = [text for text in made.page.alternatives if "resamples of patients" in text]
+    assert len(captions) == 2, "calibration and decision curves"
+    assert all(f"({number} resamples of patients)" in text for text in captions)
+    assert f"95% interval ({number} resamples of patients)" in made.text
 
 
 def test_ids_of_two_svg_files_do_not_meet(made):
@@ -108,8 +116,8 @@ def test_a_task_that_the_network_does_not_predict_has_no_model_under_study(made,
     known = predictions[(predictions["model"] != "network") | (predictions["task"] == "os")]
     known = known[known["task"].isin(["os", "mvi"])]
     settings = {**SETTINGS, "bootstraps": 5}
-    workshop = Workshop(tmp_path, workers=1, progress=False)
-    _, comparisons = workshop.statistics(known, judged=["network"], **settings)
+    processes = ReportProcesses(tmp_path, workers=1, progress=False)
+    _, comparisons = processes.statistics(known, judged=["network"], **settings)
     tested = comparisons.dropna(subset=["p"])
     with_holm = tested[tested["p_holm"].notna()]
     assert set(with_holm["task"]) == {"os"}
@@ -118,8 +126,10 @@ def test_a_task_that_the_network_does_not_predict_has_no_model_under_study(made,
 
 
 def test_confusion_matrices_are_cut_where_the_metrics_are(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(workshop, "FIGURES", {})
-    monkeypatch.setattr(workshop, "TABLES", {"confusion_matrix": TABLES["confusion_matrix"]})
+    monkeypatch.setattr(report_processes, "FIGURES", {})
+    monkeypatch.setattr(
+        report_processes, "TABLES", {"confusion_matrix": TABLES["confusion_matrix"]}
+    )
     study = read_runs([made.run])
     rows = study.predictions[study.predictions["task"] == "mvi"]
     study = replace(study, tables={**study.tables, "predictions": rows.reset_index(drop=True)})
@@ -137,8 +147,8 @@ def test_two_processes_compute_what_one_does(made, tmp_path):
     predictions = read_runs([made.run]).predictions
     rows = predictions[predictions["task"].isin(["os", "mvi"])]
     settings = {**SETTINGS, "bootstraps": 5}
-    dealt = Workshop(tmp_path, workers=2, progress=False).statistics(rows, **settings)
-    alone = Workshop(tmp_path, workers=1, progress=False).statistics(rows, **settings)
+    dealt = ReportProcesses(tmp_path, workers=2, progress=False).statistics(rows, **settings)
+    alone = ReportProcesses(tmp_path, workers=1, progress=False).statistics(rows, **settings)
     for one, other in zip(dealt, alone, strict=True):
         pd.testing.assert_frame_equal(one, other)
 
@@ -180,8 +190,8 @@ def test_a_figure_that_fails_leaves_its_reason_and_all_others(made, tmp_path, mo
         raise ZeroDivisionError("no patient left")
 
     few = {"cohort_flow": FIGURES["cohort_flow"], "broken": broken}
-    monkeypatch.setattr(workshop, "FIGURES", few)
-    monkeypatch.setattr(workshop, "TABLES", {})
+    monkeypatch.setattr(report_processes, "FIGURES", few)
+    monkeypatch.setattr(report_processes, "TABLES", {})
     settings = {**SETTINGS, "bootstraps": 0}
     report = write_report(read_runs([made.run]), tmp_path / "report", workers=1, **settings)
     assert report.failed == {"broken": "ZeroDivisionError: no patient left"}
@@ -193,8 +203,8 @@ def test_a_figure_that_fails_leaves_its_reason_and_all_others(made, tmp_path, mo
 
 
 def test_a_report_that_is_stopped_leaves_the_earlier_one(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(workshop, "FIGURES", {})
-    monkeypatch.setattr(workshop, "TABLES", {})
+    monkeypatch.setattr(report_processes, "FIGURES", {})
+    monkeypatch.setattr(report_processes, "TABLES", {})
     settings = {**SETTINGS, "bootstraps": 0}
     study = read_runs([made.run])
     first = write_report(study, tmp_path / "report", workers=1, **settings)
@@ -203,7 +213,7 @@ def test_a_report_that_is_stopped_leaves_the_earlier_one(made, tmp_path, monkeyp
     def stop(*arguments: object, **named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mtl_hcc.reporting.write.render_page", stop)
+    monkeypatch.setattr("mtl_hcc.reporting.report_folder.render_page", stop)
     with pytest.raises(KeyboardInterrupt):
         write_report(study, tmp_path / "report", workers=1, **settings)
     assert first.page.read_text(encoding="utf-8") == before

@@ -17,17 +17,17 @@ from mtl_hcc import __version__
 from mtl_hcc.errors import RunError
 from mtl_hcc.metrics.thresholds import with_threshold
 from mtl_hcc.patient import empty_quarantine
-from mtl_hcc.reporting.analyzed import (
+from mtl_hcc.reporting.compose import compose
+from mtl_hcc.reporting.facts import summary
+from mtl_hcc.reporting.figure_files import FigureFiles, TableFile
+from mtl_hcc.reporting.page import render_page
+from mtl_hcc.reporting.report_processes import ReportProcesses
+from mtl_hcc.reporting.reported_study import (
+    ReportedStudy,
     analyzed_patients,
     not_predicted,
     patients_of_predictions,
 )
-from mtl_hcc.reporting.compose import compose
-from mtl_hcc.reporting.exhibits import FigureFiles, TableFile
-from mtl_hcc.reporting.facts import summary
-from mtl_hcc.reporting.page import render_page
-from mtl_hcc.reporting.study import Study
-from mtl_hcc.reporting.workshop import Workshop
 from mtl_hcc.spreadsheet_cells import csv_bytes
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Report:
 
 
 def write_report(
-    study: Study, output: Path, *, workers: int, progress: bool = False, **settings: Any
+    study: ReportedStudy, output: Path, *, workers: int, progress: bool = False, **settings: Any
 ) -> Report:
     """Compute the statistics, draw everything, and write the folder.
 
@@ -64,15 +64,17 @@ def write_report(
     refuse_other_folder(output)
     study = with_patients(study)
     with whole_folder(output) as folder, tempfile.TemporaryDirectory() as scratch:
-        workshop = Workshop(Path(scratch), workers=workers, progress=progress)
-        metrics, comparisons = workshop.statistics(
+        processes = ReportProcesses(Path(scratch), workers=workers, progress=progress)
+        metrics, comparisons = processes.statistics(
             study.predictions, judged=study.networks, **settings
         )
         results = {"metrics": metrics, "comparisons": comparisons}
         study = replace(study, tables={**study.tables, **results})
         # Confusion matrices are cut where the metrics are, and by the same models' train rows.
         cut = with_threshold(study.predictions, settings["threshold"])
-        figures, tables = workshop.exhibits({**study.tables, "predictions": cut})
+        figures, tables = processes.figures_and_tables(
+            {**study.tables, "predictions": cut, "bootstraps": settings["bootstraps"]}
+        )
         blocks, made = compose(study, figures, tables, settings)
         write_files(folder, figures, {**tables, **made})
         (folder / "metrics.csv").write_bytes(csv_bytes(metrics))
@@ -90,7 +92,7 @@ def write_report(
     return Report(output / PAGE, metrics, failed)
 
 
-def with_patients(study: Study) -> Study:
+def with_patients(study: ReportedStudy) -> ReportedStudy:
     """Return the study with one row per analyzed patient, whatever is known of them."""
     main = study.predictions[study.predictions["model"] == study.networks[0]]
     table = study.tables.get("patients")

@@ -73,29 +73,25 @@ def needed(make: Callable[..., Any]) -> list[str]:
     return [name for name, p in parameters.items() if p.default is inspect.Parameter.empty]
 
 
-def arguments(
-    make: Callable[..., Any], sources: Mapping[str, pd.DataFrame]
-) -> dict[str, pd.DataFrame] | None:
+def arguments(make: Callable[..., Any], sources: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return a figure's or a table's arguments, ``None`` when a table that it needs is absent.
 
     Args:
         make: Named after its arguments' tables.
-        sources: Name to table.
+        sources: Name to table; ``bootstraps`` to the number of resamples.
     """
     if not set(needed(make)) <= set(sources):
         return None
     return {name: sources[name] for name in inspect.signature(make).parameters if name in sources}
 
 
-def draw(
-    name: str, make: "Callable[..., Figure]", sources: Mapping[str, pd.DataFrame]
-) -> FigureFiles:
+def draw(name: str, make: "Callable[..., Figure]", sources: Mapping[str, Any]) -> FigureFiles:
     """Draw one figure and save it in both formats.
 
     Args:
         name: Of the figure.
         make: Draws it.
-        sources: Name to table.
+        sources: Name to table; ``bootstraps`` to the number of resamples.
     """
     given = arguments(make, sources)
     if given is None:
@@ -104,15 +100,13 @@ def draw(
     return FigureFiles(name, reason=files) if isinstance(files, str) else files
 
 
-def tabulate(
-    name: str, make: Callable[..., pd.DataFrame], sources: Mapping[str, pd.DataFrame]
-) -> TableFile:
+def tabulate(name: str, make: Callable[..., pd.DataFrame], sources: Mapping[str, Any]) -> TableFile:
     """Make one table.
 
     Args:
         name: Of the table.
         make: Makes it.
-        sources: Name to table.
+        sources: Name to table; ``bootstraps`` to the number of resamples.
     """
     given = arguments(make, sources)
     if given is None:
@@ -124,13 +118,13 @@ def tabulate(
 
 
 def drawn_figures(
-    figures: "Mapping[str, Callable[..., Figure]]", sources: Mapping[str, pd.DataFrame]
+    figures: "Mapping[str, Callable[..., Figure]]", sources: Mapping[str, Any]
 ) -> "dict[str, Figure]":
     """Return those of some figures whose tables are there and that can be drawn.
 
     Args:
         figures: Name to figure.
-        sources: Name to table.
+        sources: Name to table; ``bootstraps`` to the number of resamples.
     """
     drawn = {}
     for name, make in figures.items():
@@ -163,12 +157,12 @@ def attempt(name: str, work: Callable[[], Made]) -> Made | str:
         return f"{type(error).__name__}: {error}"
 
 
-def _absent(make: Callable[..., Any], sources: Mapping[str, pd.DataFrame]) -> str:
+def _absent(make: Callable[..., Any], sources: Mapping[str, Any]) -> str:
     absent = [table for table in needed(make) if table not in sources]
     return f"needs the table {' and '.join(absent)}, which is not there"
 
 
-def _laid_out(make: "Callable[..., Figure]", given: Mapping[str, pd.DataFrame]) -> "Figure":
+def _laid_out(make: "Callable[..., Figure]", given: Mapping[str, Any]) -> "Figure":
     """Draw a figure and lay it out, which is when some mistakes show."""
     figure = make(**given)
     figure.draw_without_rendering()

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.seed_averages import ALL_SEEDS
+from mtl_hcc.tables.main_metrics import MAIN_METRICS
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 
-MAIN_METRICS = {"concordance_harrell": "C-index", "auc": "AUC"}
 """The metric of each kind of task that is printed; the file has more."""
 PRINTED = ["Outcome", "Variant", "Mean (SD over seeds)", "Difference (95% CI)", "p"]
 SPLITS_TO_SHOW = ("external", "test", "validation")

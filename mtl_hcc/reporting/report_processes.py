@@ -12,13 +12,13 @@ from mtl_hcc.figures import FIGURES
 from mtl_hcc.metrics.comparisons import COMPARISON_COLUMNS, compare_models
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 from mtl_hcc.metrics.resamples import Resamples
-from mtl_hcc.reporting.exhibits import FigureFiles, TableFile, draw, tabulate
+from mtl_hcc.reporting.figure_files import FigureFiles, TableFile, draw, tabulate
 from mtl_hcc.tables import TABLES
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
-class Workshop:
+class ReportProcesses:
     """Processes that share the study's tables through a file, so that each reads them once.
 
     Args:
@@ -58,13 +58,13 @@ class Workshop:
             _in_order(comparisons, predictions[["split", "task"]]),
         )
 
-    def exhibits(
-        self, sources: Mapping[str, pd.DataFrame]
+    def figures_and_tables(
+        self, sources: Mapping[str, Any]
     ) -> tuple[dict[str, FigureFiles], dict[str, TableFile]]:
         """Return every registered figure and table, in the order of registration.
 
         Args:
-            sources: Name to table.
+            sources: Name to table; ``bootstraps`` to the number of resamples.
         """
         shared = self._share("sources", dict(sources))
         jobs: list[Job] = [(_draw, (shared, name)) for name in FIGURES]
@@ -75,7 +75,7 @@ class Workshop:
             dict(zip(TABLES, done[len(FIGURES) :], strict=True)),
         )
 
-    def _share(self, name: str, tables: dict[str, pd.DataFrame]) -> Path:
+    def _share(self, name: str, tables: dict[str, Any]) -> Path:
         path = self.folder / f"{name}.pickle"
         path.write_bytes(pickle.dumps(tables))
         return path
@@ -99,9 +99,9 @@ def _numbered(place: int, work: Callable[..., Any], given: tuple[Any, ...]) -> t
 
 
 @lru_cache(maxsize=2)
-def _tables(path: Path) -> dict[str, pd.DataFrame]:
+def _tables(path: Path) -> dict[str, Any]:
     """Return the shared tables; the file was written by the process that asked for the work."""
-    tables: dict[str, pd.DataFrame] = pickle.loads(path.read_bytes())
+    tables: dict[str, Any] = pickle.loads(path.read_bytes())
     return tables
 
 

@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
+from mtl_hcc.metrics.results_table import SHOWN
 from mtl_hcc.split_names import in_split_order
 
-MAIN_METRICS = {"concordance_harrell": "C-index", "auc": "AUC", "f1": "F1"}
-"""Metric to its name in print. A name that is absent from a table of metrics is passed over."""
 NO_VALUE = "-"
 Row = Mapping[Hashable, Any]
 """One row of ``metrics.csv``: column to cell."""
@@ -22,9 +21,7 @@ def key_results(metrics: pd.DataFrame) -> pd.DataFrame:
     Args:
         metrics: As from ``evaluate_predictions``; the first model is the one that is reported.
     """
-    pooled = metrics[
-        (metrics["center"] == ALL_CENTERS) & metrics["metric"].isin(list(MAIN_METRICS))
-    ]
+    pooled = metrics[(metrics["center"] == ALL_CENTERS) & metrics["metric"].isin(list(SHOWN))]
     pooled = pooled.astype({"events": float})
     models = [str(name) for name in pooled["model"].drop_duplicates()]
     if not models:
@@ -42,7 +39,7 @@ def key_results(metrics: pd.DataFrame) -> pd.DataFrame:
             found = [cells.get((model, split, task, metric)) for model in models]
             sizes = {"Patients": str(row["n"]), "Events": number(row["events"], digits=0)}
             values = {model: with_interval(cell) for model, cell in zip(models, found, strict=True)}
-            name = f"{str(task).upper().replace('_', ' ')} {MAIN_METRICS[str(metric)]}"
+            name = f"{str(task).upper().replace('_', ' ')} {SHOWN[str(metric)]}"
             rows.append({"Split": split, "Metric": name, **sizes, **values})
     table = pd.DataFrame(rows)
     table.attrs["caption"] = caption(models)
