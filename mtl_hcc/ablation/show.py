@@ -10,7 +10,7 @@ from mtl_hcc.ablation.plan import Plan
 from mtl_hcc.ablation.planned_run import PlannedRun, read_record
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.tables.ablation_table import outcome_name, shown_split
-from mtl_hcc.tables.main_metrics import MAIN_METRICS
+from mtl_hcc.tables.key_results_table import MAIN_METRICS
 
 if TYPE_CHECKING:
     from rich.table import Table

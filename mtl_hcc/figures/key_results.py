@@ -10,7 +10,7 @@ from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.split_names import in_split_order
 from mtl_hcc.tables.fitted_rows import fitted_in_words
-from mtl_hcc.tables.main_metrics import MAIN_METRICS
+from mtl_hcc.tables.key_results_table import MAIN_METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

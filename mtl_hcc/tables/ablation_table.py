@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.seed_averages import ALL_SEEDS
-from mtl_hcc.tables.main_metrics import MAIN_METRICS
+from mtl_hcc.tables.key_results_table import MAIN_METRICS
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 
 """The metric of each kind of task that is printed; the file has more."""

@@ -11,7 +11,7 @@ from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.pooling import Pooled, logit_errors, pool_shares
 from mtl_hcc.split_names import TRAIN
 from mtl_hcc.tables.fitted_rows import UNSEEN
-from mtl_hcc.tables.main_metrics import main_rows
+from mtl_hcc.tables.key_results_table import main_rows
 
 FEWEST_EVENTS = 5
 """A center with fewer events, or with fewer patients without, has no estimate."""

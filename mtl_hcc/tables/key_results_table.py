@@ -8,11 +8,13 @@ import pandas as pd
 
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.results_table import SHOWN
-from mtl_hcc.split_names import in_split_order
+from mtl_hcc.split_names import in_split_order, split_place
 
 NO_VALUE = "-"
 Row = Mapping[Hashable, Any]
 """One row of ``metrics.csv``: column to cell."""
+MAIN_METRICS = {"concordance_harrell": "C-index", "auc": "AUC"}
+"""Metric to its name in print."""
 
 
 def key_results(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -70,3 +72,20 @@ def with_interval(row: Row | None) -> str:
 def number(value: float, *, digits: int = 3) -> str:
     """Return a number as text, a dash for a missing one."""
     return NO_VALUE if isnan(value) else f"{value:.{digits}f}"
+
+
+def main_rows(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the main metrics with the column ``name``, splits in their order.
+
+    Args:
+        metrics: As ``metrics.csv``.
+    """
+    rows = metrics[metrics["metric"].isin(list(MAIN_METRICS))]
+    if "horizon_days" in rows:
+        rows = rows[rows["horizon_days"].isna()]
+    rows = rows.sort_values(
+        "split", key=lambda splits: splits.map(split_place), kind="stable", ignore_index=True
+    )
+    numbers = ["value", "ci_low", "ci_high", "n", "events"]
+    rows = rows.astype(dict.fromkeys(numbers, float))
+    return rows.assign(name=rows["metric"].map(MAIN_METRICS), method=rows["method"].fillna(""))
