@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 LEVEL = 0.95
 """Of every interval."""
+Z_95 = 1.959963984540054
+"""Standard errors from a normal estimate to the ends of its interval."""
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.float32]

@@ -7,9 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.metrics.bootstrap import (
-    NotComputableError,
-)
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.classification.auc import ONE_CLASS
 from mtl_hcc.split_names import TRAIN
 

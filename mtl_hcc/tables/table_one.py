@@ -227,7 +227,9 @@ def _share(cells: "pd.Series[float]") -> str:
 
 
 def _follow_up(time: "pd.Series[float]", event: "pd.Series[float]") -> str:
-    """Return the median follow-up: reverse Kaplan-Meier."""
+    """Return the median follow-up by reverse Kaplan-Meier, empty without a patient."""
+    if time.empty:
+        return ""
     try:
         return f"{median_follow_up(time, event)[0]:.0f}"
     except NotComputableError:

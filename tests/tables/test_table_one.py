@@ -43,6 +43,15 @@ def test_events_and_follow_up_have_no_p(patients):
     assert float(table.loc[("OS follow-up (days)", ""), "IV"]) > 300
 
 
+def test_a_center_without_a_known_outcome_has_neither_events_nor_follow_up(patients):
+    patients = patients.copy()
+    patients.loc[patients["center"] == "IV", ["os_days", "os_event"]] = np.nan
+    table = rows_of(table_one_by_center(patients))
+    assert table.loc[("OS events", ""), "IV"] == ""
+    assert table.loc[("OS follow-up (days)", ""), "IV"] == ""
+    assert float(table.loc[("OS follow-up (days)", ""), "I"]) > 300
+
+
 def test_p_values_by_mvi_are_those_of_scipy(patients):
     result = table_one_by_mvi(patients)
     table = rows_of(result)

@@ -1,14 +1,13 @@
 """Do two readings name the same class, beyond chance? Cohen's kappa, weighted, and Fleiss'."""
 
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from mtl_hcc.metrics.bootstrap import (
-    LEVEL,
+    Z_95,
     Counts,
     FloatArray,
     NotComputableError,
@@ -97,7 +96,7 @@ def cohen_kappa(
 
     with np.errstate(invalid="ignore"):  # a variance of zero may be rounded below it
         error = float(cohens_kappa(table, wt=None if weights == "none" else weights).std_kappa)
-    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * (error if error > 0 else 0.0)
+    half = Z_95 * (error if error > 0 else 0.0)
     return Kappa(value, value - half, min(1.0, value + half))
 
 

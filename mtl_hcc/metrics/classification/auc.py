@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mtl_hcc.metrics.bootstrap import (
     LEVEL,
+    Z_95,
     Counts,
     FloatArray,
     NotComputableError,
@@ -126,7 +127,7 @@ def delong_interval(
 ) -> tuple[float, float]:
     """Return DeLong's interval of one AUC, cut at 0 and 1 (as R's ``pROC::ci.auc``)."""
     value, covariance = delong_covariance(label, probability, strata=strata)
-    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * float(covariance[0, 0]) ** 0.5
+    half = Z_95 * float(covariance[0, 0]) ** 0.5
     return max(0.0, float(value[0]) - half), min(1.0, float(value[0]) + half)
 
 
@@ -148,7 +149,7 @@ def delong_difference(
     difference = float(value[0] - value[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     error = max(0.0, variance) ** 0.5
-    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * error
+    half = Z_95 * error
     if error > 1e-12:
         p = 2 * NormalDist().cdf(-abs(difference) / error)
     else:

@@ -7,13 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mtl_hcc.metrics.agreement.kappa import kappa_statistic
-from mtl_hcc.metrics.bootstrap import (
-    BoolArray,
-    Counts,
-    FloatArray,
-    NotComputableError,
-    Statistic,
-)
+from mtl_hcc.metrics.bootstrap import BoolArray, Counts, FloatArray, NotComputableError, Statistic
 from mtl_hcc.metrics.classification.auc import ONE_CLASS, auc_statistic, delong_interval
 from mtl_hcc.metrics.classification.average_precision import (
     NO_POSITIVE,

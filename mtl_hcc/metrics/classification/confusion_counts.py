@@ -1,16 +1,12 @@
 """Who is called what: cells of the confusion matrix, proportions of them, and their counts."""
 
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtl_hcc.metrics.bootstrap import (
-    LEVEL,
-    FloatArray,
-)
+from mtl_hcc.metrics.bootstrap import Z_95, FloatArray
 from mtl_hcc.metrics.predictions import TaskKind, class_columns, task_kind, with_outcome
 from mtl_hcc.metrics.thresholds import with_threshold
 
@@ -101,7 +97,7 @@ def wilson_interval(hits: float, number: float) -> tuple[float, float]:
         >>> round(low, 4), round(high, 4)
         (0.4902, 0.9433)
     """
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    z = Z_95
     share = hits / number
     center = (share + z**2 / (2 * number)) / (1 + z**2 / number)
     half = (z / (1 + z**2 / number)) * (

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtl_hcc.metrics.bootstrap import FloatArray, NotComputableError
+from mtl_hcc.metrics.bootstrap import Z_95, FloatArray, NotComputableError
 from mtl_hcc.metrics.regression_terms import refuse_terms, regression_terms
 from mtl_hcc.metrics.survival.proportional_hazards import largest_likelihood, proportional_hazards_p
 
@@ -57,7 +57,7 @@ def cox_regression(
     beta, error = _fit(scaled, complete[time], complete[event])
     from scipy.stats import norm
 
-    half = norm.ppf(0.975) * error
+    half = Z_95 * error
     found = pd.DataFrame(
         {
             "hazard_ratio": np.exp(beta / spread),

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_hcc.metrics.bootstrap import (
+    Z_95,
     BoolArray,
     Counts,
     FloatArray,
@@ -17,7 +18,6 @@ from mtl_hcc.metrics.pair_counts import running_sums
 
 STEPS = 50
 CLOSE = 1e-10
-Z_95 = 1.959963984540054
 NEVER_TOGETHER = "the groups are never at risk together"
 NO_VARIANCE = 1e-9
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.bootstrap import LEVEL, FloatArray, NotComputableError
+from mtl_hcc.metrics.bootstrap import Z_95, FloatArray, NotComputableError
 from mtl_hcc.metrics.survival.product_limit import kaplan_meier, number_at_risk
 
 NEXT_TO_ONE = 1e-9
@@ -91,11 +91,9 @@ def cumulative_incidence(
 
 
 def _interval(incidence: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray]:
-    from scipy.stats import norm
-
     inside = (incidence > 0) & (incidence < 1 - NEXT_TO_ONE)
     estimate = np.where(inside, incidence, 0.5)
-    spread = norm.ppf((1 + LEVEL) / 2) * error / (estimate * np.log(estimate))  # negative
+    spread = Z_95 * error / (estimate * np.log(estimate))  # negative
     spread = np.where(inside, spread, 0.0)
     ends = estimate ** np.exp(-spread), estimate ** np.exp(spread)
     low, high = (np.where(inside, end, incidence) for end in ends)

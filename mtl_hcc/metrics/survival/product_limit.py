@@ -119,10 +119,12 @@ def kaplan_meier(time: npt.ArrayLike, event: npt.ArrayLike) -> KaplanMeier:
     from sksurv.nonparametric import kaplan_meier_estimator
 
     days, occurred = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=bool)
-    grid, survival, (low, high) = kaplan_meier_estimator(
-        occurred, days, conf_level=LEVEL, conf_type="log-log"
-    )
-    if grid[0] > 0:
+    grid = survival = low = high = np.empty(0)
+    if len(days):
+        grid, survival, (low, high) = kaplan_meier_estimator(
+            occurred, days, conf_level=LEVEL, conf_type="log-log"
+        )
+    if len(grid) == 0 or grid[0] > 0:
         grid = np.append(0.0, grid)
         survival, low, high = (np.append(1.0, curve) for curve in (survival, low, high))
     low, high = (np.where(survival > 0, end, np.nan) for end in (low, high))  # as in R

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl_hcc.metrics.bootstrap import (
+    Z_95,
     BoolArray,
     Counts,
     FloatArray,
@@ -78,7 +79,7 @@ def restricted_mean_difference(
         restricted_mean(days[rows], events[rows], horizon_days) for rows in (group, ~group)
     )
     difference, error = high[0] - low[0], float(np.hypot(high[1], low[1]))
-    half = float(norm.ppf(0.975)) * error
+    half = Z_95 * error
     p = float(2 * norm.sf(abs(difference) / error)) if error > 0 else float("nan")
     return difference, difference - half, difference + half, p
 

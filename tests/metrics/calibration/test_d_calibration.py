@@ -3,10 +3,7 @@ import pytest
 from scipy.stats import chi2
 
 from mtl_hcc.metrics.bootstrap import point_value
-from mtl_hcc.metrics.calibration.d_calibration import (
-    d_calibration_statistic,
-    survival_at_own_time,
-)
+from mtl_hcc.metrics.calibration.d_calibration import d_calibration_statistic, survival_at_own_time
 from mtl_hcc.metrics.calibration.survival_calibration import survival_calibration_metrics
 
 

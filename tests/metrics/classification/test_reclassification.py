@@ -6,11 +6,7 @@ import pytest
 
 from mtl_hcc.metrics.bootstrap import Statistic, percentile_interval, point_value, resample_counts
 from mtl_hcc.metrics.comparisons import compare_models
-from mtl_hcc.metrics.reclassification import (
-    idi_statistic,
-    nri_statistic,
-    reclassification_metrics,
-)
+from mtl_hcc.metrics.reclassification import idi_statistic, nri_statistic, reclassification_metrics
 
 FOLDER = Path(__file__).parents[2] / "oracles" / "classification"
 

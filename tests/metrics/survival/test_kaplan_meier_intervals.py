@@ -54,3 +54,18 @@ def test_after_the_last_follow_up_nothing_is_said():
     curve = kaplan_meier([10, 20], [1, 0])
     assert curve.at(20) == pytest.approx((0.5, 0.006, 0.91), abs=0.005)
     assert np.isnan(curve.at(21)).all()
+
+
+def test_without_a_patient_the_curve_stays_at_one_and_no_median_is_reached():
+    curve = kaplan_meier([], [])
+    assert (list(curve.time), list(curve.survival), list(curve.at_risk)) == ([0], [1], [0])
+    with pytest.raises(NotComputableError, match="not reached"):
+        median_follow_up([], [])
+
+
+def test_everybody_censored_or_dead_on_day_zero_has_a_curve():
+    assert list(kaplan_meier([3, 5], [0, 0]).survival) == [1, 1, 1]
+    at_once = kaplan_meier([0, 0, 7], [1, 0, 0])
+    assert list(at_once.time) == [0, 7]
+    assert at_once.survival == pytest.approx([2 / 3, 2 / 3])
+    assert np.isnan(kaplan_meier([4], [1]).at(4)[1])
