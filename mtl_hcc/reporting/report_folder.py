@@ -17,10 +17,9 @@ from mtl_hcc import __version__
 from mtl_hcc.errors import RunError
 from mtl_hcc.metrics.thresholds import with_threshold
 from mtl_hcc.patient import empty_quarantine
-from mtl_hcc.reporting.compose import compose
 from mtl_hcc.reporting.facts import summary
 from mtl_hcc.reporting.figure_files import FigureFiles, TableFile
-from mtl_hcc.reporting.page import render_page
+from mtl_hcc.reporting.page import compose, render_page
 from mtl_hcc.reporting.report_processes import ReportProcesses
 from mtl_hcc.reporting.reported_study import (
     ReportedStudy,

@@ -3,8 +3,7 @@ import pandas as pd
 import pytest
 
 from mtl_hcc.metrics.pooling import pool_shares
-from mtl_hcc.tables.by_center import by_center
-from mtl_hcc.tables.center_values import center_values
+from mtl_hcc.tables.by_center import by_center, center_values
 
 
 def metrics_of(rows):
