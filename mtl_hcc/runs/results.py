@@ -39,10 +39,12 @@ class RunResult:
             the clinical baselines and the oracle, by ``model``), ``metrics``, ``history``,
             ``models`` (where each was fitted), ``patients`` and ``quarantine``.
         table: The table that is printed.
+        bootstraps: Resamples of the patients, for the figures as for the metrics.
     """
 
     tables: dict[str, pd.DataFrame]
     table: Table
+    bootstraps: int = 1000
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -87,7 +89,7 @@ def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> 
         "patients": patients,
         "quarantine": quarantine,
     }
-    return RunResult(tables, results_table(metrics))
+    return RunResult(tables, results_table(metrics), config.bootstraps)
 
 
 def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult) -> None:
@@ -105,8 +107,9 @@ def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult) -> None:
         "metrics": result.metrics,
         "predictions": predictions[of_network].drop(columns="model").dropna(axis=1, how="all"),
     }
+    sources = {**result.tables, "bootstraps": result.bootstraps}
     for logger in loggers:
-        log_tables_and_figures(logger, shown, drawn_figures(FIGURES, result.tables))
+        log_tables_and_figures(logger, shown, drawn_figures(FIGURES, sources))
         logger.experiment.summary.update(_final_values(result.metrics))
         close(loggers)
 
