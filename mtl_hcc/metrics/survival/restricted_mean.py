@@ -14,9 +14,6 @@ from mtl_hcc.metrics.bootstrap import (
 )
 from mtl_hcc.metrics.survival.product_limit import ProductLimit, kaplan_meier
 
-DECIMALS = 9
-"""Of resampled means, in days."""
-
 
 def restricted_mean(
     time: npt.ArrayLike, event: npt.ArrayLike, horizon_days: float
@@ -94,16 +91,18 @@ def restricted_mean_statistic(
     """
     days, events = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=bool)
     group = np.asarray(high_risk, dtype=bool)
-    of_high, of_low = (_area(days[rows], events[rows], horizon_days) for rows in (group, ~group))
+    area = _area(days, events, horizon_days)
 
     def difference(counts: Counts) -> FloatArray:
-        return of_high(counts[:, group]) - of_low(counts[:, ~group])
+        # Patients of the other group count zero and are not cut out: two models that put those who
+        # are drawn into the same groups differ by zero, and not by rounding, on which p would hang.
+        return area(counts * group) - area(counts * ~group)
 
     return in_blocks(difference, len(days))
 
 
 def _area(time: FloatArray, event: BoolArray, horizon_days: float) -> Statistic:
-    """Return the restricted mean of one group as a function of its counts."""
+    """Return the restricted mean as a function of counts."""
     curve = ProductLimit(time, event, of="event")
     inside = curve.times[curve.times < horizon_days]
     widths = np.diff(np.concatenate([[0.0], inside, [horizon_days]]))
@@ -112,8 +111,6 @@ def _area(time: FloatArray, event: BoolArray, horizon_days: float) -> Statistic:
         survival = curve(counts)[:, : len(widths)]
         reaches = counts[:, time >= horizon_days].sum(axis=1) > 0
         known = reaches | ((survival[:, -1] <= 0) & (counts.sum(axis=1) > 0))
-        # Where two models have the same groups, their difference is zero, and not what is left by
-        # rounding: p counts how often it is at or beyond zero.
-        return np.where(known, np.round(survival @ widths, DECIMALS), np.nan)
+        return np.where(known, survival @ widths, np.nan)
 
     return area
