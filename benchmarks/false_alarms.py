@@ -29,13 +29,18 @@ from scipy.stats import binom, norm
 from mtl_hcc.cohorts.phantom.outcomes import DEATH_SCALE_DAYS, WEIBULL_SHAPE
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.estimators.oracle import oracle_predictions
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts, two_sided_p
-from mtl_hcc.metrics.classification.delong import delong_covariance, delong_difference
+from mtl_hcc.metrics.bootstrap import (
+    Counts,
+    percentile_interval,
+    point_value,
+    resample_counts,
+    two_sided_p,
+)
+from mtl_hcc.metrics.classification.auc import delong_covariance, delong_difference
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.statistic import Counts, point_value
+from mtl_hcc.metrics.resamples import task_metrics
 from mtl_hcc.metrics.survival.concordance import concordance_statistic
 from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows
-from mtl_hcc.metrics.task_metrics import task_metrics
 from mtl_hcc.metrics.thresholds import with_threshold
 
 RESULT = Path(__file__).parent / "results" / "false_alarms.md"

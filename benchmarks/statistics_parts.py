@@ -17,15 +17,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
-from mtl_hcc.metrics.classification.class_statistics import auc_statistic
-from mtl_hcc.metrics.statistic import Statistic
-from mtl_hcc.metrics.survival.auc_at_horizon import auc_at_horizon_statistic
+from mtl_hcc.metrics.bootstrap import Statistic, percentile_interval, resample_counts
+from mtl_hcc.metrics.classification.auc import auc_statistic
 from mtl_hcc.metrics.survival.brier import brier_statistic
 from mtl_hcc.metrics.survival.censoring import CensoringWeights
-from mtl_hcc.metrics.survival.concordance import concordance_statistic
+from mtl_hcc.metrics.survival.concordance import concordance_statistic, uno_statistic
+from mtl_hcc.metrics.survival.discrimination import auc_at_horizon_statistic
 from mtl_hcc.metrics.survival.horizons import last_follow_up
-from mtl_hcc.metrics.survival.uno import uno_statistic
 from mtl_hcc.metrics.task_metric import TaskRows
 
 RESULT = Path(__file__).parent / "results" / "statistics.md"

@@ -51,17 +51,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     from rich.console import Console
 
     from mtl_hcc.metrics.comparisons import compare_models
-    from mtl_hcc.metrics.comparisons_table import (
+    from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
+    from mtl_hcc.metrics.group_comparisons import compare_groups
+    from mtl_hcc.metrics.prediction_remarks import prediction_remarks
+    from mtl_hcc.metrics.predictions import read_prediction_files
+    from mtl_hcc.metrics.resamples import Resamples
+    from mtl_hcc.metrics.results_table import (
         comparisons_table,
         dropped_patients,
         not_compared,
+        print_results,
+        results_table,
     )
-    from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
-    from mtl_hcc.metrics.group_comparisons import compare_groups
-    from mtl_hcc.metrics.prediction_files import read_prediction_files
-    from mtl_hcc.metrics.prediction_remarks import prediction_remarks
-    from mtl_hcc.metrics.resamples import Resamples
-    from mtl_hcc.metrics.results_table import print_results, results_table
     from mtl_hcc.metrics.thresholds import parse_threshold
 
     console, output = Console(markup=False, emoji=False), arguments.output

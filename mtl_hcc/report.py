@@ -63,9 +63,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from rich.console import Console
 
     from mtl_hcc.metrics.thresholds import parse_threshold
-    from mtl_hcc.reporting.prediction_files import read_files
+    from mtl_hcc.reporting.given_predictions import read_files
+    from mtl_hcc.reporting.report_folder import write_report
     from mtl_hcc.reporting.run_folder import read_runs
-    from mtl_hcc.reporting.write import write_report
 
     if arguments.run and arguments.patients:
         raise ConfigError(

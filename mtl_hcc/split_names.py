@@ -1,10 +1,13 @@
-"""Names of splits with a meaning, and which of them another spelling was meant to be."""
+"""Names of splits with a meaning, their order, and which of them another spelling means."""
 
 import difflib
 import re
+from collections.abc import Iterable
 
-KNOWN_SPLITS = ("train", "validation", "test", "external")
-"""Cut-offs come from ``train``, ``validation`` stops a training; the rest is only looked at."""
+TRAIN = "train"
+KNOWN_SPLITS = (TRAIN, "validation", "test", "external")
+"""Cut-offs come from ``train``, ``validation`` stops a training; the rest is only looked at.
+In the order of columns and rows, the most independent patients last."""
 SYNONYMS = {
     "trn": "train",
     "learn": "train",
@@ -24,6 +27,21 @@ SYNONYMS = {
 }
 FILLERS = r"(data)?set|split|cohort|group|part|sample|samples|patients|data"
 ALIKE = 0.85
+
+
+def split_place(split: str) -> int:
+    """Return where a split stands in the order; those with a name of their own come last."""
+    return KNOWN_SPLITS.index(split) if split in KNOWN_SPLITS else len(KNOWN_SPLITS)
+
+
+def in_split_order(splits: Iterable[str]) -> list[str]:
+    """Sort splits: train, validation, test, external, then the others as they came.
+
+    Example:
+        >>> in_split_order(["Hospital B", "external", "train", "Hospital A"])
+        ['train', 'external', 'Hospital B', 'Hospital A']
+    """
+    return sorted(map(str, splits), key=split_place)
 
 
 def meant_split(name: str) -> str | None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 import mtl_hcc
-from mtl_hcc.metrics.comparisons_table import comparisons_table
-from mtl_hcc.metrics.results_table import print_results
+from mtl_hcc.metrics.results_table import comparisons_table, print_results
 
 ESCAPES = {"quality_report.py"}
 """Files that use markup of their own and escape everything else."""

@@ -9,7 +9,7 @@ from made_runs import write_run
 from tiny_runs import call
 
 from mtl_hcc import report
-from mtl_hcc.reporting import workshop
+from mtl_hcc.reporting import report_processes
 
 
 @pytest.fixture
@@ -21,7 +21,9 @@ def run(tmp_path):
 def brief(monkeypatch):
     """Draw one figure and one table only: the others have tests of their own."""
     for name in ("FIGURES", "TABLES"):
-        monkeypatch.setattr(workshop, name, {"cohort_flow": getattr(workshop, name)["cohort_flow"]})
+        monkeypatch.setattr(
+            report_processes, name, {"cohort_flow": getattr(report_processes, name)["cohort_flow"]}
+        )
     return ["--bootstraps", "0", "--workers", "1"]
 
 
@@ -103,9 +105,9 @@ def test_reporting_never_loads_torch(run, tmp_path):
     program = """
 import sys
 from mtl_hcc import report
-from mtl_hcc.reporting import workshop
-workshop.FIGURES = {"roc": workshop.FIGURES["roc"]}
-workshop.TABLES = {"table_one_by_mvi": workshop.TABLES["table_one_by_mvi"]}
+from mtl_hcc.reporting import report_processes
+report_processes.FIGURES = {"roc": report_processes.FIGURES["roc"]}
+report_processes.TABLES = {"table_one_by_mvi": report_processes.TABLES["table_one_by_mvi"]}
 assert report.main(sys.argv[1:]) == 0
 unwanted = {"torch", "pytorch_lightning", "monai", "SimpleITK", "matplotlib.pyplot", "wandb"}
 assert not unwanted & set(sys.modules), unwanted & set(sys.modules)

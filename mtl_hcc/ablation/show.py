@@ -9,7 +9,8 @@ import pandas as pd
 from mtl_hcc.ablation.plan import Plan
 from mtl_hcc.ablation.planned_run import PlannedRun, read_record
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
-from mtl_hcc.tables.ablation import MAIN_METRICS, outcome_name, shown_split
+from mtl_hcc.tables.ablation_table import outcome_name, shown_split
+from mtl_hcc.tables.key_results_table import MAIN_METRICS
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -11,7 +11,7 @@ from mtl_hcc.ablation.study import FULL
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.metrics.predictions import read_predictions
 from mtl_hcc.metrics.seed_averages import average_over_seeds
-from mtl_hcc.tables.ablation import ablation
+from mtl_hcc.tables.ablation_table import ablation
 
 TABLE, TEXT = "ablation.csv", "ablation.md"
 

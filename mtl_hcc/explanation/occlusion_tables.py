@@ -10,9 +10,15 @@ from torch import Tensor
 from mtl_hcc.explanation.activation_map import task_score
 from mtl_hcc.explanation.occlusion import phase_method, region_method, without_phase
 from mtl_hcc.explanation.record import Record, who
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts, two_sided_p
-from mtl_hcc.metrics.classification.class_statistics import WHY_NOT, auc_statistic
-from mtl_hcc.metrics.statistic import Statistic, point_value
+from mtl_hcc.metrics.bootstrap import (
+    Statistic,
+    percentile_interval,
+    point_value,
+    resample_counts,
+    two_sided_p,
+)
+from mtl_hcc.metrics.classification.auc import auc_statistic
+from mtl_hcc.metrics.classification.class_metrics import WHY_NOT
 from mtl_hcc.metrics.survival.concordance import concordance_statistic, why_not_concordance
 from mtl_hcc.nn import Bag
 from mtl_hcc.training.module import MultiTaskModule

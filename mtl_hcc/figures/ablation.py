@@ -7,7 +7,7 @@ import pandas as pd
 
 from mtl_hcc.figures.canvas import BLACK, BLUE, VERMILION, describe, empty_figure, note, plain_axes
 from mtl_hcc.metrics.seed_averages import ALL_SEEDS
-from mtl_hcc.tables.ablation import caption, main_rows, outcome_name, variant_name
+from mtl_hcc.tables.ablation_table import caption, main_rows, outcome_name, variant_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,7 +22,6 @@ SPLIT_COLORS = {
     "test": BLUE,
     "external": VERMILION,
 }
-SPLIT_ORDER = tuple(SPLIT_COLORS)
 
 
 def empty_figure(width: float, height: float) -> "Figure":
@@ -41,12 +40,6 @@ def plain_axes(axes: "Axes") -> "Axes":
 def note(axes: "Axes", text: str) -> None:
     """Say in an empty panel why it is empty."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", wrap=True)
-
-
-def in_split_order(splits: "list[str]") -> list[str]:
-    """Sort splits: train, validation, test, external, then the others as they came."""
-    known = [split for split in SPLIT_ORDER if split in splits]
-    return known + [split for split in splits if split not in known]
 
 
 def split_color(split: str, place: int) -> str:

@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.figures.canvas import (
-    BLUE,
-    describe,
-    empty_figure,
-    in_split_order,
-    note,
-    plain_axes,
-)
+from mtl_hcc.figures.canvas import BLUE, describe, empty_figure, note, plain_axes
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
+from mtl_hcc.split_names import in_split_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

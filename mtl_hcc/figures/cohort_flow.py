@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mtl_hcc.figures.canvas import describe, empty_figure, split_color
-from mtl_hcc.tables.cohort_flow import LEFT_OUT, SCREENED, in_order, outcomes
-from mtl_hcc.tables.cohort_flow import cohort_flow as flow_table
+from mtl_hcc.split_names import in_split_order
+from mtl_hcc.tables.cohort_flow_table import LEFT_OUT, SCREENED, outcomes
+from mtl_hcc.tables.cohort_flow_table import cohort_flow as flow_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ def cohort_flow(
         models: Where each was fitted, if that is known.
     """
     table = flow_table(patients, quarantine, models)
-    splits = in_order(patients) if "split" in patients else []
+    splits = in_split_order(patients["split"].dropna().unique()) if "split" in patients else []
     screened = _screened(table)
     reasons = _reasons(table)
     analyzed = ["Analyzed", f"n = {len(patients)}", *_wrapped(outcomes(patients), 60)]

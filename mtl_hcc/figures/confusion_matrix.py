@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mtl_hcc.figures.canvas import describe, empty_figure, in_split_order, note
+from mtl_hcc.figures.canvas import describe, empty_figure, note
 from mtl_hcc.metrics.classification.confusion_counts import class_names, confusion_counts
 from mtl_hcc.metrics.predictions import check_predictions
+from mtl_hcc.split_names import in_split_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mtl_hcc.figures.canvas import describe, in_split_order
-from mtl_hcc.figures.risk_groups import (
+from mtl_hcc.figures.canvas import describe
+from mtl_hcc.figures.risk_group_panels import (
     BAND,
     DAYS_PER_YEAR,
     GROUPS,
@@ -17,12 +17,13 @@ from mtl_hcc.figures.risk_groups import (
     p_equation,
     panel_grid,
 )
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.predictions import check_predictions
-from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.competing_risks import CAUSES, competing_rows
-from mtl_hcc.metrics.survival.cumulative_incidence import cumulative_incidence as aalen_johansen
-from mtl_hcc.metrics.survival.gray_test import gray_test
+from mtl_hcc.metrics.survival.first_events import CAUSES, competing_rows
 from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
+from mtl_hcc.metrics.survival.incidence import cumulative_incidence as aalen_johansen
+from mtl_hcc.metrics.survival.incidence import gray_test
+from mtl_hcc.split_names import in_split_order
 from mtl_hcc.tables.printed_numbers import value_text
 
 if TYPE_CHECKING:

@@ -19,14 +19,9 @@ from mtl_hcc.figures.canvas import (
     note,
     plain_axes,
 )
+from mtl_hcc.metrics.bootstrap import FloatArray
 from mtl_hcc.metrics.calibration.survival_calibration import event_probability
-from mtl_hcc.metrics.decision.decision_curve import (
-    TREAT_ALL,
-    TREAT_NONE,
-    DecisionCurve,
-    decision_curves,
-)
-from mtl_hcc.metrics.statistic import FloatArray
+from mtl_hcc.metrics.net_benefit import TREAT_ALL, TREAT_NONE, DecisionCurve, decision_curves
 from mtl_hcc.metrics.task_metric import TaskRows
 from mtl_hcc.metrics.task_panels import TaskPanels, task_panels, why_no_panel
 

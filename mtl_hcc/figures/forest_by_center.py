@@ -13,8 +13,13 @@ from mtl_hcc.figures.forest import (
     draw_forest,
     forest_panels,
 )
-from mtl_hcc.tables.by_center import heterogeneity, pooled_name, pooling_caption
-from mtl_hcc.tables.center_values import CenterValues, center_values
+from mtl_hcc.tables.by_center import (
+    CenterValues,
+    center_values,
+    heterogeneity,
+    pooled_name,
+    pooling_caption,
+)
 from mtl_hcc.tables.column_names import readable_name
 from mtl_hcc.tables.printed_numbers import value_text
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.figures.canvas import describe, in_split_order, note
-from mtl_hcc.figures.risk_groups import (
+from mtl_hcc.figures.canvas import describe, note
+from mtl_hcc.figures.risk_group_panels import (
     BAND,
     DAYS_PER_YEAR,
     GROUPS,
@@ -19,13 +19,13 @@ from mtl_hcc.figures.risk_groups import (
     p_equation,
     panel_grid,
 )
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
-from mtl_hcc.metrics.survival.kaplan_meier import KaplanMeier
-from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier as kaplan_meier_curve
-from mtl_hcc.metrics.survival.logrank import logrank_p
+from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio, logrank
+from mtl_hcc.metrics.survival.product_limit import KaplanMeier
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier as kaplan_meier_curve
 from mtl_hcc.metrics.survival.risk_groups import rule_in_words, with_risk_groups
+from mtl_hcc.split_names import in_split_order
 from mtl_hcc.tables.printed_numbers import value_text
 
 if TYPE_CHECKING:
@@ -144,5 +144,5 @@ def _difference(rows: pd.DataFrame) -> str:
     except NotComputableError as error:
         lines.append(str(error).replace(": ", ":\n", 1))
     with contextlib.suppress(NotComputableError):  # for the reason just given
-        lines.append(f"log-rank {p_equation(logrank_p(*outcome))}")
+        lines.append(f"log-rank {p_equation(logrank(*outcome)[2])}")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """How pure are those called positive? Precision-recall curves of the two-class tasks."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +13,11 @@ from mtl_hcc.figures.class_panels import (
     other_style,
     others_with_both_classes,
 )
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
-from mtl_hcc.metrics.classification.precision_recall import (
+from mtl_hcc.metrics.bootstrap import FloatArray, percentile_interval, point_value, resample_counts
+from mtl_hcc.metrics.classification.average_precision import (
     average_precision_statistic,
     precision_recall_points,
 )
-from mtl_hcc.metrics.statistic import FloatArray, point_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,14 +31,16 @@ CAPTION = (
 )
 
 
-def precision_recall(predictions: pd.DataFrame) -> "Figure":
+def precision_recall(predictions: pd.DataFrame, *, bootstraps: int = 1000) -> "Figure":
     """Draw a row per two-class task and a column per split, the first model strong, others gray.
 
     Args:
         predictions: Table of predictions: ``model, task, split, fold, label, probability``.
+        bootstraps: Resamples of the patients for the interval.
     """
+    draw = partial(_draw, bootstraps=bootstraps)
     return class_panels(
-        predictions, _draw, axis_names=("Recall (sensitivity)", "Precision (PPV)"), caption=CAPTION
+        predictions, draw, axis_names=("Recall (sensitivity)", "Precision (PPV)"), caption=CAPTION
     )
 
 
@@ -63,19 +65,22 @@ def mean_precision_points(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
     return grid, weights @ heights / weights.sum()
 
 
-def _draw(axes: "Axes", rows: dict[str, pd.DataFrame]) -> None:
+def _draw(axes: "Axes", rows: dict[str, pd.DataFrame], *, bootstraps: int) -> None:
     first = next(iter(rows.values()))
     axes.axhline(first["label"].mean(), color="0.8", linewidth=0.8, zorder=0)
     for place, found in others_with_both_classes(rows):
         axes.step(*mean_precision_points(found), where="pre", **other_style(place))
     axes.step(*mean_precision_points(first), where="pre", **first_style())
-    axes.text(0.02, 0.02, _in_words(first), ha="left", va="bottom", fontsize=SMALL + 0.5)
+    axes.text(
+        0.02, 0.02, _in_words(first, bootstraps), ha="left", va="bottom", fontsize=SMALL + 0.5
+    )
 
 
-def _in_words(rows: pd.DataFrame) -> str:
+def _in_words(rows: pd.DataFrame, bootstraps: int) -> str:
     """Return the average precision with its interval."""
     statistic = average_precision_statistic(rows["label"], rows["probability"], strata=rows["fold"])
     value = point_value(statistic, len(rows))
-    low, high = percentile_interval(statistic(resample_counts(rows["patient_id"])))
+    drawn = resample_counts(rows["patient_id"], bootstraps=bootstraps)
+    low, high = percentile_interval(statistic(drawn))
     interval = f"\n({low:.2f}-{high:.2f})" if np.isfinite(low) else ""
     return f"AP {value:.2f}{interval}"

@@ -1,5 +1,6 @@
 """How many are found at what false alarm rate? ROC curves of the two-class tasks."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +15,13 @@ from mtl_hcc.figures.class_panels import (
     other_style,
     others_with_both_classes,
 )
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
-from mtl_hcc.metrics.classification.class_statistics import auc, auc_statistic
-from mtl_hcc.metrics.classification.delong import delong_interval
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.bootstrap import (
+    FloatArray,
+    NotComputableError,
+    percentile_interval,
+    resample_counts,
+)
+from mtl_hcc.metrics.classification.auc import auc, auc_statistic, delong_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,16 +34,18 @@ CAPTION = (
 )
 
 
-def roc(predictions: pd.DataFrame) -> "Figure":
+def roc(predictions: pd.DataFrame, *, bootstraps: int = 1000) -> "Figure":
     """Draw a row per two-class task and a column per split, the first model strong, others gray.
 
     The AUC in each panel is that of ``metrics.csv``, and the area under the curve drawn.
 
     Args:
         predictions: Table of predictions: ``model, task, split, fold, label, probability``.
+        bootstraps: Resamples of the patients where folds repeat them.
     """
+    draw = partial(_draw, bootstraps=bootstraps)
     return class_panels(
-        predictions, _draw, axis_names=("1 - specificity", "Sensitivity"), caption=CAPTION
+        predictions, draw, axis_names=("1 - specificity", "Sensitivity"), caption=CAPTION
     )
 
 
@@ -77,7 +83,7 @@ def mean_roc_points(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
     return np.concatenate([[0], grid.clip(0, 1), [1]]), np.concatenate([[0], mean, [1]])
 
 
-def _draw(axes: "Axes", rows: dict[str, pd.DataFrame]) -> None:
+def _draw(axes: "Axes", rows: dict[str, pd.DataFrame], *, bootstraps: int) -> None:
     axes.plot([0, 1], [0, 1], color="0.8", linewidth=0.8, zorder=0)
     for place, found in others_with_both_classes(rows):
         if by_fold(found):
@@ -85,19 +91,20 @@ def _draw(axes: "Axes", rows: dict[str, pd.DataFrame]) -> None:
     first = next(iter(rows.values()))
     try:
         axes.plot(*mean_roc_points(first), **first_style())
-        said = _in_words(first)
+        said = _in_words(first, bootstraps)
     except NotComputableError as error:
         said = str(error)
     axes.text(1, 0.04, said, ha="right", va="bottom", fontsize=SMALL + 0.5)
 
 
-def _in_words(rows: pd.DataFrame) -> str:
+def _in_words(rows: pd.DataFrame, bootstraps: int) -> str:
     """Return the AUC with its interval."""
     label, score, fold = rows["label"], rows["probability"], rows["fold"]
     value = auc(label, score, strata=fold)
     if rows["patient_id"].duplicated().any():
         statistic = auc_statistic(label, score, strata=fold)
-        low, high = percentile_interval(statistic(resample_counts(rows["patient_id"])))
+        drawn = resample_counts(rows["patient_id"], bootstraps=bootstraps)
+        low, high = percentile_interval(statistic(drawn))
     else:
         try:
             low, high = delong_interval(label, score, strata=fold)

@@ -6,23 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.figures.canvas import (
-    BLUE,
-    GREEN,
-    VERMILION,
-    describe,
-    empty_figure,
-    in_split_order,
-    note,
-    plain_axes,
-)
+from mtl_hcc.figures.canvas import BLUE, GREEN, VERMILION, describe, empty_figure, note, plain_axes
+from mtl_hcc.metrics.bootstrap import FloatArray
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.statistic import FloatArray
-from mtl_hcc.metrics.survival.auc_at_horizon import cases_and_controls
-from mtl_hcc.metrics.survival.censoring import CensoringWeights
+from mtl_hcc.metrics.survival.censoring import CensoringWeights, cases_and_controls
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN
+from mtl_hcc.split_names import TRAIN, in_split_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

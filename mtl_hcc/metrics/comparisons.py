@@ -1,17 +1,20 @@
-"""Which of several models is better on the same patients: every pair, every metric."""
+"""Which of several models is better on the same patients? Every pair and metric, with Holm's p."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from mtl_hcc.metrics.multiple_tests import holm_by
-from mtl_hcc.metrics.paired import Contender, compare_pair
+from mtl_hcc.metrics.bootstrap import FloatArray
+from mtl_hcc.metrics.paired import ModelOnSplit, compare_pair
 from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN, Threshold, with_threshold
+from mtl_hcc.metrics.thresholds import Threshold, with_threshold
+from mtl_hcc.split_names import TRAIN
 
 COMPARISON_COLUMNS = [
     "split",
@@ -75,7 +78,7 @@ def compare_models(
     for (split, task), rows in table.groupby(["split", "task"], sort=False):
         train = of_train[of_train["task"] == task]
         models = {
-            str(model): Contender(
+            str(model): ModelOnSplit(
                 str(model),
                 TaskRows(
                     with_outcome(of_model, kind),
@@ -115,3 +118,35 @@ def _corrected(comparisons: pd.DataFrame, judged: Collection[str]) -> pd.DataFra
         tested = pairs & comparisons["p"].notna()
         method = method.mask(tested, method + f"; no p_holm: {reason}")
     return comparisons.assign(p_holm=p_holm, method=method)
+
+
+def holm(p: npt.ArrayLike) -> FloatArray:
+    r"""Return the p-values of a family after Holm's step-down correction (as R's ``p.adjust``).
+
+    .. math:: \tilde p_{(i)} = \max_{j \le i} \min(1, (m - j + 1) p_{(j)})
+
+    (Holm, Scandinavian Journal of Statistics 1979;6:65-70). It holds the chance of any false claim
+    in the family, however the tests depend on each other.
+
+    Args:
+        p: (test,) NaN = no test; it stays NaN and does not count in m.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+        [0.03, 0.06, 0.06]
+    """
+    values = np.asarray(p, dtype=np.float64)
+    tested = np.flatnonzero(np.isfinite(values))
+    order = tested[np.argsort(values[tested], kind="stable")]
+    steps = np.arange(len(order), 0, -1) * values[order]
+    adjusted = np.full(len(values), np.nan)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return adjusted
+
+
+def holm_by(tests: pd.DataFrame, family: Sequence[str]) -> "pd.Series[float]":
+    """Return the corrected column ``p`` of a table; rows of equal ``family`` are one family."""
+    adjusted = pd.Series(np.nan, index=tests.index, dtype=float)
+    for _, rows in tests.groupby(list(family), dropna=False, sort=False):
+        adjusted[rows.index] = holm(rows["p"])
+    return adjusted

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.bootstrap import percentile_interval
-from mtl_hcc.metrics.interval_limits import judged_intervals
 from mtl_hcc.metrics.prediction_remarks import prediction_remarks, with_remarks
 from mtl_hcc.metrics.predictions import POOLED, check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN, Threshold, with_threshold
+from mtl_hcc.metrics.thresholds import Threshold, with_threshold
+from mtl_hcc.split_names import TRAIN
 
 METRIC_COLUMNS = [
     "model",
@@ -28,8 +28,13 @@ METRIC_COLUMNS = [
 ALL_CENTERS = POOLED
 FEW_PATIENTS = 20
 """A center with fewer: resamples of so few say little, and there are many such centers."""
-MAIN_METRICS = ("concordance_harrell", "auc")
+ALWAYS_RESAMPLED = ("concordance_harrell", "auc")
 """Resampled whatever the size of the center: they are pooled over the centers."""
+FEW_IN_CLASS = 10
+EXACT = ("wilson",)
+"""Beginnings of ``method`` of intervals that hold for few patients, too."""
+SAID_TOO_NARROW = "too narrow"
+"""Metrics at a horizon say so themselves, of the events by then."""
 
 
 def evaluate_predictions(
@@ -129,7 +134,7 @@ def _record(resampled: ResampledMetric, few: bool) -> dict[str, object]:
 def _bootstrap_interval(resampled: ResampledMetric, few: bool) -> tuple[float, float, str]:
     """Return the percentile interval, and how many resamples had no value."""
     resamples = resampled.resamples
-    if few and resampled.metric.name not in MAIN_METRICS:
+    if few and resampled.metric.name not in ALWAYS_RESAMPLED:
         return float("nan"), float("nan"), f"no interval: fewer than {FEW_PATIENTS} patients"
     if resamples.bootstraps == 0:
         return float("nan"), float("nan"), "no interval asked for"
@@ -142,3 +147,33 @@ def _bootstrap_interval(resampled: ResampledMetric, few: bool) -> tuple[float, f
     elif empty:
         method += f" ({empty} of them without a value)"
     return low, high, method
+
+
+def judged_intervals(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the metrics without intervals of no width, and with a word where they are rough.
+
+    Args:
+        metrics: As from ``evaluate_predictions``.
+    """
+    metrics = metrics.copy()
+    method = metrics["method"].fillna("").astype(str)
+    flat = metrics["ci_low"].notna() & (metrics["ci_low"] == metrics["ci_high"])
+    events = metrics["events"].astype(float)
+    survival = _of_survival(metrics)
+    smaller = events.where(survival | (events * 2 <= metrics["n"]), metrics["n"] - events)
+    rough = metrics["ci_low"].notna() & (smaller < FEW_IN_CLASS) & ~flat
+    rough &= ~(method.str.startswith(EXACT) | method.str.contains(SAID_TOO_NARROW))
+    of = metrics["n"].astype(int).astype(str) + " patients"
+    reason = "no interval: of these " + of + " it would have no width; "
+    what = survival.map({True: " events", False: " patients in the smaller class"})
+    few = "; rough interval: only " + smaller.fillna(0).astype(int).astype(str) + what
+    metrics.loc[flat, ["ci_low", "ci_high"]] = np.nan
+    metrics["method"] = metrics["method"].where(~flat, reason + method)
+    metrics["method"] = metrics["method"].where(~rough, method + few)
+    return metrics
+
+
+def _of_survival(metrics: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which rows are of a survival task: only these have a C-index."""
+    tasks = metrics.loc[metrics["metric"].str.startswith("concordance"), "task"].unique()
+    return metrics["task"].isin(tasks)

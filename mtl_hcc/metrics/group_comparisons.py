@@ -7,14 +7,15 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.classification.delong import delong_unpaired
-from mtl_hcc.metrics.multiple_tests import holm_by
+from mtl_hcc.metrics.bootstrap import NotComputableError
+from mtl_hcc.metrics.classification.auc import delong_unpaired
+from mtl_hcc.metrics.comparisons import holm_by
 from mtl_hcc.metrics.paired import Record, auc_scores, why_not_compared, with_interval
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
-from mtl_hcc.metrics.statistic import NotComputableError
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN, Threshold, with_threshold
+from mtl_hcc.metrics.thresholds import Threshold, with_threshold
+from mtl_hcc.split_names import TRAIN
 
 GroupColumn = Literal["split", "center"]
 GROUP_COLUMNS = [

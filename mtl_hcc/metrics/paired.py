@@ -7,15 +7,17 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.bootstrap import percentile_interval, two_sided_p
-from mtl_hcc.metrics.classification.delong import delong_difference
-from mtl_hcc.metrics.classification.reclassification import reclassification_metrics
+from mtl_hcc.metrics.bootstrap import (
+    FloatArray,
+    NotComputableError,
+    percentile_interval,
+    two_sided_p,
+)
+from mtl_hcc.metrics.classification.auc import delong_difference
 from mtl_hcc.metrics.predictions import class_columns
-from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
-from mtl_hcc.metrics.survival.reclassification import reclassification_at_horizons
+from mtl_hcc.metrics.reclassification import reclassification_at_horizons, reclassification_metrics
+from mtl_hcc.metrics.resamples import METRICS, ResampledMetric, Resamples
 from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows
-from mtl_hcc.metrics.task_metrics import METRICS
 
 OUTCOMES = ["time_days", "event", "label"]
 Record = dict[str, object]
@@ -24,7 +26,7 @@ Metrics = dict[tuple[str, float | None], ResampledMetric]
 
 
 @dataclass(frozen=True)
-class Contender:
+class ModelOnSplit:
     """A model on one split of one task.
 
     Attributes:
@@ -50,7 +52,7 @@ class Contender:
         return _by_key(self.resamples.kept_metrics(common))
 
 
-def compare_pair(first: Contender, second: Contender) -> list[Record]:
+def compare_pair(first: ModelOnSplit, second: ModelOnSplit) -> list[Record]:
     """Compare two models on the patients that both predict.
 
     Args:

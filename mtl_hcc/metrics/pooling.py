@@ -8,10 +8,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.bootstrap import Z_95, FloatArray, NotComputableError
 
 PoolingMethod = Literal["REML", "DL"]
-NORMAL_975 = 1.959963984540054
 FEWEST_CENTERS = 3
 """With two, how much centers differ rests on one difference: its 95% interval covers all values."""
 
@@ -150,7 +149,7 @@ def logit_errors(lows: npt.ArrayLike, highs: npt.ArrayLike) -> FloatArray:
     low, high = np.asarray(lows, dtype=np.float64), np.asarray(highs, dtype=np.float64)
     inside = (low > 0) & (high < 1) & (high > low)
     low, high = np.where(inside, low, np.nan), np.where(inside, high, np.nan)
-    return np.asarray((_logit(high) - _logit(low)) / (2 * NORMAL_975), dtype=np.float64)
+    return np.asarray((_logit(high) - _logit(low)) / (2 * Z_95), dtype=np.float64)
 
 
 def _logit(share: FloatArray) -> FloatArray:

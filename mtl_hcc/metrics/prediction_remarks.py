@@ -11,9 +11,8 @@ import pandas as pd
 
 from mtl_hcc.metrics.prediction_checks import OUTCOMES, differing, rise_of, rising_survival
 from mtl_hcc.metrics.prediction_columns import class_columns, unread_columns
-from mtl_hcc.metrics.thresholds import TRAIN
 from mtl_hcc.metrics.time_units import unit_doubts
-from mtl_hcc.split_names import meant_split
+from mtl_hcc.split_names import TRAIN, meant_split
 
 MOST_NAMED = 5
 """Columns that are named one by one."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.bootstrap import NotComputableError
 
 
 def regression_terms(cells: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The resamples of one evaluation: drawn once per set of patients, each metric computed once."""
+"""Which metrics a task gets, and the resamples of one evaluation: each metric computed once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,52 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.statistic import Counts, FloatArray, point_value
-from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows
-from mtl_hcc.metrics.task_metrics import task_metrics
+from mtl_hcc.metrics.bootstrap import Counts, FloatArray, point_value, resample_counts
+from mtl_hcc.metrics.calibration.class_calibration import (
+    BINARY_CALIBRATION,
+    MULTICLASS_CALIBRATION,
+    binary_calibration_metrics,
+    multiclass_calibration_metrics,
+)
+from mtl_hcc.metrics.calibration.survival_calibration import (
+    SURVIVAL_CALIBRATION,
+    survival_calibration_metrics,
+)
+from mtl_hcc.metrics.classification.class_metrics import (
+    BINARY,
+    MULTICLASS,
+    binary_metrics,
+    multiclass_metrics,
+)
+from mtl_hcc.metrics.predictions import TaskKind
+from mtl_hcc.metrics.survival.brier import PREDICTION_ERROR, prediction_error_metrics
+from mtl_hcc.metrics.survival.discrimination import DISCRIMINATION, discrimination_metrics
+from mtl_hcc.metrics.survival.risk_groups import RISK_GROUPS, risk_group_metrics
+from mtl_hcc.metrics.task_metric import MetricGroup, TaskMetric, TaskRows, no_value
 
 Fingerprint = tuple[str, bytes, bytes]
+METRIC_GROUPS: dict[TaskKind, tuple[MetricGroup, ...]] = {
+    "survival": (
+        MetricGroup(DISCRIMINATION, discrimination_metrics),
+        MetricGroup(PREDICTION_ERROR, prediction_error_metrics),
+        MetricGroup(RISK_GROUPS, risk_group_metrics),
+        MetricGroup(SURVIVAL_CALIBRATION, survival_calibration_metrics),
+    ),
+    "binary": (
+        MetricGroup(BINARY, binary_metrics),
+        MetricGroup(BINARY_CALIBRATION, binary_calibration_metrics),
+    ),
+    "multiclass": (
+        MetricGroup(MULTICLASS, multiclass_metrics),
+        MetricGroup(MULTICLASS_CALIBRATION, multiclass_calibration_metrics),
+    ),
+}
+"""To add metrics: name them and the function that builds them here."""
+METRICS: dict[TaskKind, tuple[str, ...]] = {
+    kind: tuple(name for group in groups for name in group.names)
+    for kind, groups in METRIC_GROUPS.items()
+}
+"""Names in the order of ``metrics.csv``."""
 
 
 class Resamples:
@@ -113,3 +153,11 @@ class ResampledMetric:
 def _fingerprint(rows: pd.DataFrame) -> bytes:
     """Return what tells a block of rows from every other: a hash of each row."""
     return bytes(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+
+
+def task_metrics(sample: TaskRows) -> list[TaskMetric]:
+    """Return the metrics of one task; without any row, each with the reason for its absence."""
+    if sample.rows.empty:
+        reason = "no patient with a known outcome"
+        return [TaskMetric(name, no_value, reason) for name in METRICS[sample.kind]]
+    return [metric for group in METRIC_GROUPS[sample.kind] for metric in group.build(sample)]

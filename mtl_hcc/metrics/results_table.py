@@ -1,4 +1,4 @@
-"""How results are shown at the end of a run: a row per split and metric, models in columns."""
+"""How results and comparisons are shown at the end of a run: models in columns."""
 
 from collections.abc import Hashable, Sequence
 from functools import partial
@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
+from mtl_hcc.metrics.prediction_columns import ORACLE
+from mtl_hcc.split_names import in_split_order, split_place
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-SPLIT_ORDER = ("train", "validation", "test", "external")
 SHOWN = {"concordance_harrell": "C-index", "auc": "AUC", "f1": "F1"}
 NO_VALUE = "-"
 Row = dict[Hashable, Any]
@@ -76,7 +77,7 @@ def _cells(
     index = pooled[["model", "split", "task", "metric"]].itertuples(index=False, name=None)
     values = dict(zip(index, pooled.to_dict("records"), strict=True))
     keys = pooled[["split", "task", "metric"]].drop_duplicates()
-    splits = sorted(keys["split"].unique(), key=_split_place)
+    splits = in_split_order(sorted(keys["split"].unique()))
     main, *others = names
     rows = []
     for split in splits:
@@ -94,11 +95,6 @@ def _cells(
     return ["Split", "Metric", main, "n / events", *others], rows
 
 
-def _split_place(split: str) -> tuple[int, str]:
-    known = SPLIT_ORDER.index(split) if split in SPLIT_ORDER else len(SPLIT_ORDER)
-    return known, split
-
-
 def _value(row: Row | None) -> str:
     if row is None or not np.isfinite(float(row["value"])):
         return NO_VALUE
@@ -114,3 +110,80 @@ def _with_interval(row: Row | None) -> str:
 
 def _size(row: Row) -> str:
     return f"{int(row['n'])} / {NO_VALUE if pd.isna(row['events']) else int(row['events'])}"
+
+
+def comparisons_table(comparisons: pd.DataFrame) -> "Table":
+    """Return the table printed at the end of ``evaluate``: difference and p, train left out.
+
+    Args:
+        comparisons: Table as from ``compare_models``, the first model under study. The p shown is
+            Holm's, which is p itself where there is one comparator; none for the oracle.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    main = comparisons["model_a"].iloc[0]
+    rows = comparisons[(comparisons["model_a"] == main) & comparisons["metric"].isin(list(SHOWN))]
+    if (rows["split"] != "train").any():
+        rows = rows[rows["split"] != "train"]
+    others = list(rows["model_b"].drop_duplicates())
+    comparators = [other for other in others if other != ORACLE]
+    title = f"{main} minus ... (p{' after Holm' if len(comparators) > 1 else ''})"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for number, name in enumerate(
+        ["Split", "Metric", *(other.replace(" ", "\n") for other in others)]
+    ):
+        table.add_column(name, justify="left" if number < 2 else "right", no_wrap=True)
+    keys = rows[["split", "task", "metric"]].drop_duplicates()
+    keys = keys.sort_values("split", key=lambda splits: splits.map(split_place), kind="stable")
+    cells = {
+        (row["split"], row["task"], row["metric"], row["model_b"]): _cell(
+            row["difference"], row["p_holm"]
+        )
+        for row in rows.to_dict("records")
+    }
+    for split, task, metric in keys.itertuples(index=False, name=None):
+        found = [cells.get((split, task, metric, other), "-") for other in others]
+        table.add_row(split, f"{task.upper().replace('_', ' ')} {SHOWN[metric]}", *found)
+    return table
+
+
+def dropped_patients(comparisons: pd.DataFrame) -> list[str]:
+    """Return a sentence for each pair of models that do not predict the same patients."""
+    fewer = comparisons[comparisons["dropped"].fillna(0) > 0]
+    most = fewer.groupby(["model_a", "model_b", "split"], sort=False)[["n", "dropped"]].max()
+    return [
+        f"{a} and {b}, {split}: compared on {n} common patients, {dropped} dropped"
+        for (a, b, split), n, dropped in zip(most.index, most["n"], most["dropped"], strict=True)
+    ]
+
+
+def not_compared(predictions: pd.DataFrame) -> list[str]:
+    """Return a sentence for each model that shares no task in one split with the first.
+
+    Args:
+        predictions: Table of predictions of several models.
+    """
+    first, *others = predictions["model"].unique()
+    places = {
+        model: list(dict.fromkeys(zip(rows["task"], rows["split"], strict=True)))
+        for model, rows in predictions.groupby("model", sort=False)
+    }
+    return [
+        f"{first} and {other} are not compared: {first} predicts {_in_words(places[first])}, "
+        f"{other} {_in_words(places[other])}"
+        for other in others
+        if not set(places[first]) & set(places[other])
+    ]
+
+
+def _in_words(places: list[tuple[str, str]]) -> str:
+    return ", ".join(f"{task} in {split}" for task, split in places)
+
+
+def _cell(difference: float, p: float) -> str:
+    if not np.isfinite(difference):
+        return "-"
+    if not np.isfinite(p):
+        return f"{difference:+.3f}"
+    return f"{difference:+.3f} ({'<0.001' if p < 0.001 else f'{p:.3f}'})"

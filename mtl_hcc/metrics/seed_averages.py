@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.bootstrap import percentile_interval, two_sided_p
-from mtl_hcc.metrics.multiple_tests import holm
+from mtl_hcc.metrics.comparisons import holm
 from mtl_hcc.metrics.predictions import TaskKind, check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import ResampledMetric, Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN, with_threshold
+from mtl_hcc.metrics.thresholds import with_threshold
+from mtl_hcc.split_names import TRAIN
 
 ABLATION_COLUMNS = [
     "variant",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import Counts, FloatArray, Statistic
 from mtl_hcc.metrics.predictions import TaskKind
-from mtl_hcc.metrics.statistic import Counts, FloatArray, Statistic
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,19 @@ class TaskMetric:
 
 MetricBuilder = Callable[[TaskRows], list[TaskMetric]]
 """Lists some metrics of one task; the rows it is given are never empty."""
+
+
+@dataclass(frozen=True)
+class MetricGroup:
+    """Metrics that are built together.
+
+    Attributes:
+        names: In the order of ``metrics.csv``.
+        build: Lists them for one task.
+    """
+
+    names: tuple[str, ...]
+    build: MetricBuilder
 
 
 def no_value(counts: Counts) -> FloatArray:

@@ -6,13 +6,9 @@ import pandas as pd
 
 from mtl_hcc.metrics.calibration.survival_calibration import why_not_horizon
 from mtl_hcc.metrics.predictions import TaskKind, check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.survival.horizons import predicted_horizons, task_horizons
-from mtl_hcc.metrics.survival.shown_horizon import shown_horizon
+from mtl_hcc.metrics.survival.horizons import predicted_horizons, shown_horizon, task_horizons
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN
-
-SPLITS = (TRAIN, "validation", "test", "external")
-"""In the order of columns."""
+from mtl_hcc.split_names import TRAIN, in_split_order
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ def task_panels(predictions: pd.DataFrame) -> TaskPanels:
     """
     table = check_predictions(predictions)
     models = [str(name) for name in table["model"].drop_duplicates()]
-    splits = sorted((str(name) for name in table["split"].unique()), key=_split_place)
+    splits = in_split_order(table["split"].unique())
     samples: dict[tuple[str, str, str], TaskRows] = {}
     kinds: dict[tuple[str, str], TaskKind] = {}
     for (model, task), rows in table.groupby(["model", "task"], sort=False):
@@ -111,11 +107,6 @@ def task_panels(predictions: pd.DataFrame) -> TaskPanels:
             tasks.append(task)
             horizons[task] = days
     return TaskPanels(models, splits, tasks, horizons, left_out, samples)
-
-
-def _split_place(split: str) -> int:
-    """Sort key: train, validation, test, external, then the others as they came."""
-    return SPLITS.index(split) if split in SPLITS else len(SPLITS)
 
 
 def why_no_panel(sample: TaskRows | None, days: int | None) -> str:

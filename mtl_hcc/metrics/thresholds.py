@@ -2,14 +2,16 @@
 
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.metrics.classification.class_statistics import youden_threshold
-from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.bootstrap import NotComputableError
+from mtl_hcc.metrics.classification.auc import ONE_CLASS
+from mtl_hcc.split_names import TRAIN
 
 Threshold = float | Literal["youden"]
-TRAIN = "train"
 
 
 def parse_threshold(text: str) -> Threshold:
@@ -51,3 +53,21 @@ def with_threshold(predictions: pd.DataFrame, threshold: Threshold) -> pd.DataFr
         if value is not None:
             chosen.loc[rows.index, "threshold"] = value
     return chosen
+
+
+def youden_threshold(label: npt.ArrayLike, probability: npt.ArrayLike) -> float:
+    """Return the cut-off that maximizes sensitivity + specificity - 1 (the highest of equals).
+
+    A patient is called positive at or above it. Meant for the training split only.
+
+    Raises:
+        NotComputableError: Only one class.
+    """
+    positive, scores = np.asarray(label) == 1, np.asarray(probability, dtype=np.float64)
+    if positive.all() or not positive.any():
+        raise NotComputableError(ONE_CLASS)
+    cuts = np.unique(scores)[::-1]
+    missed = np.searchsorted(np.sort(scores[positive]), cuts) / positive.sum()
+    spared = np.searchsorted(np.sort(scores[~positive]), cuts) / (~positive).sum()
+    youden = spared - missed  # = specificity + sensitivity - 1
+    return float(cuts[np.argmax(youden)])

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from mtl_hcc.reporting.exhibits import FigureFiles, TableFile
-from mtl_hcc.reporting.key_results import NO_VALUE
-from mtl_hcc.reporting.reading import how_to_read, title_of
+from mtl_hcc.reporting.figure_files import FigureFiles, TableFile
+from mtl_hcc.reporting.outline import how_to_read, title_of
+from mtl_hcc.tables.key_results_table import NO_VALUE
 
 FEW_ROWS = 30
 """A longer table is folded."""

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from mtl_hcc.reporting.blocks import Block, Note, Picture, data_uri
-from mtl_hcc.reporting.exhibits import TableFile
-from mtl_hcc.reporting.key_results import NO_VALUE
+from mtl_hcc.reporting.figure_files import TableFile
 from mtl_hcc.reporting.run_folder import read_csv
+from mtl_hcc.tables.key_results_table import NO_VALUE
 from mtl_hcc.tables.printed_numbers import p_text
 
 FOLDER = "explanation"

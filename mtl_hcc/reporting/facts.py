@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from mtl_hcc.figures.canvas import in_split_order
-from mtl_hcc.reporting.study import Study
+from mtl_hcc.reporting.reported_study import ReportedStudy
+from mtl_hcc.split_names import in_split_order
 from mtl_hcc.tables.column_names import readable_name
 
 
@@ -37,7 +37,7 @@ def setting(config: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def summary(study: Study) -> list[tuple[str, str]]:
+def summary(study: ReportedStudy) -> list[tuple[str, str]]:
     """Return name and value of what the reader should know first."""
     predictions = study.predictions
     main = predictions[predictions["model"] == study.networks[0]]

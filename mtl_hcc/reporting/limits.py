@@ -3,7 +3,7 @@
 import pandas as pd
 
 from mtl_hcc.reporting.facts import is_phantom
-from mtl_hcc.reporting.study import Study
+from mtl_hcc.reporting.reported_study import ReportedStudy
 from mtl_hcc.tables.clinical_columns import SURVIVAL
 
 FEW_EVENTS = 100
@@ -19,7 +19,7 @@ ALWAYS = (
 )
 
 
-def limits(study: Study) -> list[str]:
+def limits(study: ReportedStudy) -> list[str]:
     """Return sentences, those that concern this study first.
 
     Args:
@@ -48,7 +48,7 @@ def limits(study: Study) -> list[str]:
     return said + list(ALWAYS)
 
 
-def _splits(study: Study, patients: pd.DataFrame) -> list[str]:
+def _splits(study: ReportedStudy, patients: pd.DataFrame) -> list[str]:
     splits = set(patients["split"])
     said = []
     if study.predictions["fold"].nunique() > 1 and not study.ours:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from mtl_hcc.reporting.study import Study
+from mtl_hcc.reporting.reported_study import ReportedStudy
 
 STATISTICS = (
     *("mtl_hcc", "numpy", "pandas", "scipy", "statsmodels", "lifelines", "scikit-survival"),
@@ -19,7 +19,7 @@ PATHS = ("run", "data.store", "data.cohort", "ckpt_path")
 """Settings that are paths: only the last part is shown, the rest may name a person."""
 
 
-def versions_table(study: Study) -> pd.DataFrame:
+def versions_table(study: ReportedStudy) -> pd.DataFrame:
     """Return the versions that trained, and those that made this report."""
     here = {"python": platform.python_version()}
     for name in STATISTICS:
@@ -43,7 +43,7 @@ def versions_table(study: Study) -> pd.DataFrame:
     return table
 
 
-def settings_table(study: Study, settings: Mapping[str, Any]) -> pd.DataFrame:
+def settings_table(study: ReportedStudy, settings: Mapping[str, Any]) -> pd.DataFrame:
     """Return every setting of the run that is not empty, and those of the statistics.
 
     Args:

@@ -12,9 +12,9 @@ from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.metrics.prediction_remarks import prediction_remarks
 from mtl_hcc.metrics.predictions import read_predictions
 from mtl_hcc.patient import EVERYBODY
-from mtl_hcc.reporting.study import NETWORK, Study
+from mtl_hcc.reporting.reported_study import NETWORK, ReportedStudy
 from mtl_hcc.spreadsheet_cells import restored
-from mtl_hcc.tables.cohort_flow import KEPT
+from mtl_hcc.tables.cohort_flow_table import KEPT
 from mtl_hcc.tables.fitted_rows import fitted_models
 
 CONFIG = "config.yaml"
@@ -27,7 +27,7 @@ ABLATION = "ablation.csv"
 TEXT_COLUMNS = dict.fromkeys(("patient_id", "center", "split", "step", "reason"), str)
 
 
-def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> Study:
+def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> ReportedStudy:
     """Read one run, or several that are compared as models.
 
     Args:
@@ -66,7 +66,7 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> St
         tables["history"] = history
     if ablation.is_file():
         tables["ablation"] = read_csv(ablation)
-    return Study(
+    return ReportedStudy(
         name=title,
         tables={"predictions": predictions, "models": fitted_models(ours), **tables},
         missing=missing,

@@ -8,11 +8,11 @@ import pandas as pd
 
 from mtl_hcc import __version__
 from mtl_hcc.metrics.predictions import task_kind
-from mtl_hcc.metrics.thresholds import TRAIN
 from mtl_hcc.reporting.facts import is_phantom, setting, short
-from mtl_hcc.reporting.study import Study
+from mtl_hcc.reporting.reported_study import ReportedStudy
 from mtl_hcc.reporting.tripod_items import ITEMS
-from mtl_hcc.tables.cohort_flow import left_out, outcomes
+from mtl_hcc.split_names import TRAIN
+from mtl_hcc.tables.cohort_flow_table import left_out, outcomes
 
 State = Literal["known", "part", "open"]
 TAGS: dict[State, str] = {"known": "answered", "part": "in part", "open": "authors"}
@@ -20,7 +20,7 @@ OPEN = "To be written by the authors."
 Answer = tuple[State, str]
 
 
-def tripod_ai(study: Study, settings: Mapping[str, Any]) -> pd.DataFrame:
+def tripod_ai(study: ReportedStudy, settings: Mapping[str, Any]) -> pd.DataFrame:
     """Return the checklist.
 
     Args:
@@ -55,7 +55,7 @@ def state_of(answered_by: str) -> State:
     return states[answered_by]
 
 
-def _of_tables(study: Study, settings: Mapping[str, Any]) -> dict[str, Answer]:
+def _of_tables(study: ReportedStudy, settings: Mapping[str, Any]) -> dict[str, Answer]:
     """Return what the tables answer."""
     patients, metrics = study.tables["patients"], study.tables["metrics"]
     quarantine = study.tables.get("quarantine")
@@ -103,7 +103,7 @@ def _of_tables(study: Study, settings: Mapping[str, Any]) -> dict[str, Answer]:
     }
 
 
-def _median(study: Study) -> str:
+def _median(study: ReportedStudy) -> str:
     """Return whose median parts high from low risk."""
     main = study.predictions[study.predictions["model"] == study.networks[0]]
     return "median of train" if (main["split"] == TRAIN).any() else "median of the rows themselves"
@@ -117,7 +117,7 @@ def _sizes(patients: pd.DataFrame) -> str:
     return "; ".join(parts) + "."
 
 
-def _of_config(study: Study) -> dict[str, Answer]:
+def _of_config(study: ReportedStudy) -> dict[str, Answer]:
     """Return what the config of a run answers; nothing without a run."""
     config = study.config
     if not config:
@@ -151,7 +151,7 @@ def _source(config: Mapping[str, Any]) -> str:
     return f"Read by {short(setting(config, 'data.source') or 'the default reader')}."
 
 
-def _folds(study: Study) -> str:
+def _folds(study: ReportedStudy) -> str:
     folds = study.predictions["fold"].nunique()
     if folds == 1:
         return "One partition, whole patients."
@@ -219,7 +219,7 @@ def _missing(config: Mapping[str, Any]) -> str:
     )
 
 
-def _of_package(study: Study) -> dict[str, Answer]:
+def _of_package(study: ReportedStudy) -> dict[str, Answer]:
     """Return what holds for every study with this package."""
     kinds = [
         f"{str(task).upper()} ({task_kind(rows)})"

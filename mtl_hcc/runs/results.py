@@ -19,10 +19,9 @@ from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS, evaluate_predictio
 from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.metrics.results_table import results_table
 from mtl_hcc.patient import empty_quarantine
-from mtl_hcc.reporting.analyzed import analyzed_patients
-from mtl_hcc.reporting.exhibits import drawn_figures
+from mtl_hcc.reporting.figure_files import drawn_figures
+from mtl_hcc.reporting.reported_study import NETWORK, analyzed_patients
 from mtl_hcc.reporting.run_folder import BASELINES, PATIENTS, PREDICTIONS, QUARANTINE, read_csv
-from mtl_hcc.reporting.study import NETWORK
 from mtl_hcc.runs.train_fold import TrainedFold
 from mtl_hcc.spreadsheet_cells import csv_bytes
 from mtl_hcc.tables.fitted_rows import fitted_models
@@ -40,10 +39,12 @@ class RunResult:
             the clinical baselines and the oracle, by ``model``), ``metrics``, ``history``,
             ``models`` (where each was fitted), ``patients`` and ``quarantine``.
         table: The table that is printed.
+        bootstraps: Resamples of the patients, for the figures as for the metrics.
     """
 
     tables: dict[str, pd.DataFrame]
     table: Table
+    bootstraps: int = 1000
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -88,7 +89,7 @@ def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> 
         "patients": patients,
         "quarantine": quarantine,
     }
-    return RunResult(tables, results_table(metrics))
+    return RunResult(tables, results_table(metrics), config.bootstraps)
 
 
 def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult) -> None:
@@ -106,8 +107,9 @@ def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult) -> None:
         "metrics": result.metrics,
         "predictions": predictions[of_network].drop(columns="model").dropna(axis=1, how="all"),
     }
+    sources = {**result.tables, "bootstraps": result.bootstraps}
     for logger in loggers:
-        log_tables_and_figures(logger, shown, drawn_figures(FIGURES, result.tables))
+        log_tables_and_figures(logger, shown, drawn_figures(FIGURES, sources))
         logger.experiment.summary.update(_final_values(result.metrics))
         close(loggers)
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mtl_hcc.metrics.calibration import calibration_groups as groups
+from mtl_hcc.metrics.calibration import calibration_curve as groups
 from mtl_hcc.metrics.task_panels import task_panels, why_no_panel
 from mtl_hcc.tables.printed_numbers import value_text
 
@@ -24,7 +24,7 @@ def calibration_groups(predictions: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns for print (capitals), then ``task, split, horizon_days`` and the columns of
-        :func:`mtl_hcc.metrics.calibration.calibration_groups.calibration_groups`.
+        :func:`mtl_hcc.metrics.calibration.calibration_curve.calibration_groups`.
     """
     panels = task_panels(predictions)
     parts = []

@@ -5,13 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.predictions import check_predictions
-from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.competing_risks import CAUSES, competing_rows
-from mtl_hcc.metrics.survival.cumulative_incidence import cumulative_incidence
-from mtl_hcc.metrics.survival.gray_test import gray_test
-from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
-from mtl_hcc.metrics.survival.logrank import logrank_p
+from mtl_hcc.metrics.survival.first_events import CAUSES, competing_rows
+from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio, logrank
+from mtl_hcc.metrics.survival.incidence import cumulative_incidence, gray_test
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 from mtl_hcc.tables.survival_summary import YEARS
 
@@ -114,7 +112,11 @@ def _difference(
     except NotComputableError as error:
         found[RATIO] = str(error)
     try:
-        p = gray_test(time, causes, group, cause)[2] if gray else logrank_p(time, causes, group)
+        p = (
+            gray_test(time, causes, group, cause)[2]
+            if gray
+            else logrank(time, causes > 0, group)[2]
+        )
         found |= {"P-value": p_text(p), "p": p}
     except NotComputableError:
         found["P-value"] = ""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.predictions import check_predictions, task_kind
-from mtl_hcc.metrics.thresholds import TRAIN
+from mtl_hcc.split_names import TRAIN
 
 UNSEEN = ("test", "external")
 """Splits that nothing was chosen on."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.classification.logistic_regression import logistic_regression
-from mtl_hcc.metrics.statistic import NotComputableError
 from mtl_hcc.metrics.survival.cox_regression import cox_regression
 from mtl_hcc.tables.clinical_columns import clinical_columns, counts_vessels, says_mvi
 from mtl_hcc.tables.column_names import readable_name

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import Z_95, NotComputableError
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
-from mtl_hcc.metrics.statistic import NotComputableError
 from mtl_hcc.metrics.survival.horizons import task_horizons
-from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier, median_follow_up
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier, median_follow_up
 from mtl_hcc.metrics.survival.restricted_mean import restricted_mean
 from mtl_hcc.metrics.survival.risk_groups import rule_in_words, with_risk_groups
 from mtl_hcc.metrics.task_metric import TaskRows
-from mtl_hcc.metrics.thresholds import TRAIN
+from mtl_hcc.split_names import TRAIN
 from mtl_hcc.tables.column_names import readable_name
 from mtl_hcc.tables.printed_numbers import value_text
 
@@ -24,7 +24,6 @@ RMST = "RMST, days (95% CI)"
 SURVIVAL = {name: f"{name} survival, % (95% CI)" for name in YEARS}
 PRINTED = ["Task", "Split", "Group", "Patients", "Events", FOLLOW_UP, MEDIAN, *SURVIVAL.values()]
 PRINTED += [RMST, "RMST up to day"]
-Z_95 = 1.959963984540054
 Interval = tuple[float, float, float]
 NOTHING: Interval = (math.nan, math.nan, math.nan)
 

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.survival.survival_curve import survival_curve
+from mtl_hcc.metrics.bootstrap import NotComputableError
+from mtl_hcc.metrics.survival.product_limit import median_follow_up
 from mtl_hcc.tables.clinical_columns import (
     SURVIVAL,
     ClinicalColumns,
@@ -226,10 +227,13 @@ def _share(cells: "pd.Series[float]") -> str:
 
 
 def _follow_up(time: "pd.Series[float]", event: "pd.Series[float]") -> str:
-    """Return the median follow-up: Kaplan-Meier's curve of being censored."""
-    grid, not_censored = survival_curve(time, 1 - event)
-    reached = np.flatnonzero(not_censored <= 0.5)
-    return f"{grid[reached[0]]:.0f}" if len(reached) else "not reached"
+    """Return the median follow-up by reverse Kaplan-Meier, empty without a patient."""
+    if time.empty:
+        return ""
+    try:
+        return f"{median_follow_up(time, event)[0]:.0f}"
+    except NotComputableError:
+        return "not reached"
 
 
 def _count(patients: pd.DataFrame, column: str) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from mtl_hcc.figures import FIGURES
-from mtl_hcc.reporting.exhibits import needed
+from mtl_hcc.reporting.figure_files import needed
+from mtl_hcc.split_names import KNOWN_SPLITS
 
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2 import Report
@@ -26,7 +27,7 @@ RESULTS: dict[TaskKind, tuple[str, str]] = {
 }
 """Names in ``external/`` and the other evaluated splits: the leaderboard's metric of a task."""
 LEARNING, LEADERBOARD, FIGURE_SECTION = "Learning curves", "Leaderboard", "Figures"
-SPLITS = ("external", "test", "validation")
+SPLITS = KNOWN_SPLITS[:0:-1]  # the most independent first, train left out
 TABLES = ("metrics", "predictions")
 RUN_TABLES = {"predictions", "metrics", "history", "patients", "quarantine"}
 """What one run has: the figures that need no more are logged at its end."""

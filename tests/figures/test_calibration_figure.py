@@ -4,7 +4,7 @@ import pytest
 
 from mtl_hcc.figures.calibration import calibration
 from mtl_hcc.figures.canvas import caption_of
-from mtl_hcc.metrics.calibration.calibration_groups import calibration_groups
+from mtl_hcc.metrics.calibration.calibration_curve import calibration_groups
 
 
 @pytest.fixture

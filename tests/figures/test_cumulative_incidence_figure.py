@@ -5,8 +5,8 @@ from lifelines import AalenJohansenFitter
 
 from mtl_hcc.figures.canvas import caption_of
 from mtl_hcc.figures.cumulative_incidence import cumulative_incidence
-from mtl_hcc.figures.risk_groups import DAYS_PER_YEAR
-from mtl_hcc.metrics.survival.competing_risks import first_event
+from mtl_hcc.figures.risk_group_panels import DAYS_PER_YEAR
+from mtl_hcc.metrics.survival.first_events import first_event
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from mtl_hcc.figures.canvas import caption_of
 from mtl_hcc.figures.decision_curve import decision_curve
-from mtl_hcc.metrics.decision.decision_curve import TREAT_ALL, TREAT_NONE
+from mtl_hcc.metrics.net_benefit import TREAT_ALL, TREAT_NONE
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from lifelines import KaplanMeierFitter
 
 from mtl_hcc.figures.canvas import caption_of
 from mtl_hcc.figures.kaplan_meier import kaplan_meier
-from mtl_hcc.figures.risk_groups import DAYS_PER_YEAR
+from mtl_hcc.figures.risk_group_panels import DAYS_PER_YEAR
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 
 

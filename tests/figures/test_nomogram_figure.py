@@ -3,7 +3,7 @@ import pytest
 
 from mtl_hcc.figures.canvas import caption_of
 from mtl_hcc.figures.nomogram import draw_nomogram, nomogram_mvi, nomogram_os
-from mtl_hcc.tables.nomogram import Nomogram, NomogramAxis
+from mtl_hcc.tables.nomogram_points import Nomogram, NomogramAxis
 
 SUN2022 = Nomogram(
     (

@@ -6,7 +6,7 @@ from sklearn.metrics import average_precision_score
 from mtl_hcc.figures.canvas import caption_of
 from mtl_hcc.figures.class_panels import first_style
 from mtl_hcc.figures.precision_recall import mean_precision_points, precision_recall
-from mtl_hcc.metrics.classification.precision_recall import average_precision
+from mtl_hcc.metrics.classification.average_precision import average_precision
 
 
 def area_of_first(axes) -> float:

@@ -6,7 +6,7 @@ from sklearn.metrics import auc, roc_auc_score, roc_curve
 from mtl_hcc.figures.canvas import caption_of
 from mtl_hcc.figures.class_panels import first_style
 from mtl_hcc.figures.roc import mean_roc_points, roc, roc_points
-from mtl_hcc.metrics.classification.delong import delong_interval
+from mtl_hcc.metrics.classification.auc import delong_interval
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 
 

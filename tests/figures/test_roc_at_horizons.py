@@ -5,10 +5,10 @@ from sklearn.metrics import auc
 
 from mtl_hcc.figures.canvas import caption_of
 from mtl_hcc.figures.roc_at_horizons import in_years, roc_at_horizons, roc_points_at_horizon
+from mtl_hcc.metrics.bootstrap import point_value
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
-from mtl_hcc.metrics.statistic import point_value
-from mtl_hcc.metrics.survival.auc_at_horizon import auc_at_horizon_statistic
 from mtl_hcc.metrics.survival.censoring import CensoringWeights
+from mtl_hcc.metrics.survival.discrimination import auc_at_horizon_statistic
 from mtl_hcc.metrics.task_metric import TaskRows
 
 

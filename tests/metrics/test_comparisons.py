@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from mtl_hcc.metrics.classification.delong import delong_difference
-from mtl_hcc.metrics.comparisons import COMPARISON_COLUMNS, compare_models
+from mtl_hcc.metrics.classification.auc import delong_difference
+from mtl_hcc.metrics.comparisons import COMPARISON_COLUMNS, compare_models, holm
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
-from mtl_hcc.metrics.multiple_tests import holm
 from mtl_hcc.metrics.resamples import Resamples
 
 NUMBERS = ["difference", "ci_low", "ci_high", "p"]

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from mtl_hcc.metrics.comparisons import compare_models
-from mtl_hcc.metrics.comparisons_table import comparisons_table, dropped_patients
+from mtl_hcc.metrics.results_table import comparisons_table, dropped_patients
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ from sksurv.metrics import concordance_index_censored
 
 from mtl_hcc.estimators.oracle import oracle_predictions
 from mtl_hcc.metrics.classification.class_metrics import MULTICLASS
-from mtl_hcc.metrics.classification.class_statistics import youden_threshold
 from mtl_hcc.metrics.evaluate_predictions import METRIC_COLUMNS, evaluate_predictions
 from mtl_hcc.metrics.predictions import check_predictions
-from mtl_hcc.metrics.thresholds import with_threshold
+from mtl_hcc.metrics.thresholds import with_threshold, youden_threshold
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtl_hcc.metrics.classification.delong import delong_unpaired
+from mtl_hcc.metrics.classification.auc import delong_unpaired
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 from mtl_hcc.metrics.group_comparisons import GROUP_COLUMNS, compare_groups
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtl_hcc.metrics.multiple_tests import holm, holm_by
+from mtl_hcc.metrics.comparisons import holm, holm_by
 
 FOLDER = Path(__file__).parents[1] / "oracles" / "classification"
 

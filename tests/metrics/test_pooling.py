@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.pooling import logit_errors, pool_random_effects, pool_shares
-from mtl_hcc.metrics.statistic import NotComputableError
 
 SETS = {  # as in the script of the oracle
     "heterogeneous": ([0.81, 0.62, 0.74, 0.55, 0.90], [0.15, 0.20, 0.18, 0.25, 0.30]),

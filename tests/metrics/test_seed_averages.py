@@ -7,8 +7,7 @@ from sklearn.metrics import roc_auc_score
 from sksurv.metrics import concordance_index_censored
 
 from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
-from mtl_hcc.metrics.comparisons import compare_models
-from mtl_hcc.metrics.multiple_tests import holm
+from mtl_hcc.metrics.comparisons import compare_models, holm
 from mtl_hcc.metrics.seed_averages import ABLATION_COLUMNS, average_over_seeds
 
 SEEDS, VARIANTS = (0, 1, 2), ("full", "noisy", "alone")

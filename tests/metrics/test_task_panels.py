@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtl_hcc.metrics.survival.shown_horizon import shown_horizon
+from mtl_hcc.metrics.survival.horizons import shown_horizon
 from mtl_hcc.metrics.task_metric import TaskRows
 from mtl_hcc.metrics.task_panels import in_years, task_panels, why_no_panel
 

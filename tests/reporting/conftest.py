@@ -7,8 +7,8 @@ import pytest
 from made_runs import write_ablation, write_explanation, write_run
 from page_reader import Page
 
+from mtl_hcc.reporting.report_folder import Report, write_report
 from mtl_hcc.reporting.run_folder import read_runs
-from mtl_hcc.reporting.write import Report, write_report
 
 SETTINGS = {"bootstraps": 20, "seed": 7, "threshold": 0.5}
 

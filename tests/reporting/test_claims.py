@@ -9,8 +9,8 @@ from page_reader import Page
 
 from mtl_hcc.figures.canvas import caption_of
 from mtl_hcc.figures.key_results import key_results
-from mtl_hcc.reporting.prediction_files import read_files
-from mtl_hcc.reporting.write import write_report
+from mtl_hcc.reporting.given_predictions import read_files
+from mtl_hcc.reporting.report_folder import write_report
 
 SETTINGS = {"bootstraps": 0, "seed": 7, "threshold": 0.5}
 CLAIMS = [

@@ -6,8 +6,8 @@ import pytest
 from made_runs import write_run
 
 from mtl_hcc.reporting.limits import ALWAYS, limits
+from mtl_hcc.reporting.report_folder import with_patients
 from mtl_hcc.reporting.run_folder import read_runs
-from mtl_hcc.reporting.write import with_patients
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import pytest
 
+from mtl_hcc import figures, tables
 from mtl_hcc.figures import FIGURES
-from mtl_hcc.reporting.outline import REST, SECTIONS, section_of
-from mtl_hcc.reporting.reading import how_to_read
+from mtl_hcc.reporting.outline import REST, SECTIONS, how_to_read, section_of
 from mtl_hcc.tables import TABLES
 
 
@@ -29,6 +29,11 @@ def test_a_name_finds_its_section(name, anchor):
 
 def test_all_that_is_registered_has_a_section_of_its_own_kind():
     assert [name for name in [*FIGURES, *TABLES] if section_of(name) == REST] == []
+
+
+def test_every_section_that_is_named_exists():
+    anchors = {section.anchor for section in SECTIONS}
+    assert {one.section for one in (*figures.REGISTERED, *tables.REGISTERED)} <= anchors
 
 
 def test_every_figure_says_how_to_read_it():

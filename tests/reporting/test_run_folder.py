@@ -7,9 +7,9 @@ import pytest
 from made_runs import write_run
 
 from mtl_hcc.errors import ConfigError, PredictionsError, RunError
-from mtl_hcc.reporting.prediction_files import read_files
+from mtl_hcc.reporting.given_predictions import read_files
+from mtl_hcc.reporting.report_folder import with_patients
 from mtl_hcc.reporting.run_folder import read_runs, unique_names
-from mtl_hcc.reporting.write import with_patients
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 from made_runs import write_run
 
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
-from mtl_hcc.reporting.prediction_files import read_files
+from mtl_hcc.reporting.given_predictions import read_files
+from mtl_hcc.reporting.report_folder import with_patients
 from mtl_hcc.reporting.run_folder import read_runs
 from mtl_hcc.reporting.tripod import tripod_ai
-from mtl_hcc.reporting.write import with_patients
 
 SETTINGS = {"bootstraps": 0, "seed": 0, "threshold": "youden"}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtl_hcc.tables.ablation import ablation, main_rows, shown_split
+from mtl_hcc.tables.ablation_table import ablation, main_rows, shown_split
 
 
 def table_of_ablation() -> pd.DataFrame:

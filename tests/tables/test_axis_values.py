@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtl_hcc.tables.axis_values import central_range, powers_of_ten, round_values, spanning
+from mtl_hcc.tables.nomogram_points import central_range, powers_of_ten, round_values, spanning
 
 
 @given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e4))

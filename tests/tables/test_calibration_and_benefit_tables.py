@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from mtl_hcc.tables.calibration_groups import calibration_groups
-from mtl_hcc.tables.net_benefit import net_benefit
+from mtl_hcc.tables.net_benefit_table import net_benefit
 
 
 @pytest.fixture

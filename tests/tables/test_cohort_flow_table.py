@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtl_hcc.tables.cohort_flow import ANALYZED, EMPTIED, LEFT_OUT, SCREENED, cohort_flow
+from mtl_hcc.tables.cohort_flow_table import ANALYZED, EMPTIED, LEFT_OUT, SCREENED, cohort_flow
 
 COLUMNS = ["patient_id", "step", "reason"]
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import recall_score
 
-from mtl_hcc.tables.confusion_matrix import confusion_matrix
+from mtl_hcc.tables.confusion_table import confusion_matrix
 
 
 @pytest.fixture

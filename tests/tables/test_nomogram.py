@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from mtl_hcc.metrics.classification.logistic_regression import logistic_regression
-from mtl_hcc.metrics.survival.baseline_survival import baseline_survival
-from mtl_hcc.metrics.survival.cox_regression import cox_regression
-from mtl_hcc.tables.nomogram import Nomogram, NomogramAxis, nomogram_table
+from mtl_hcc.metrics.survival.cox_regression import baseline_survival, cox_regression
+from mtl_hcc.tables.nomogram_points import Nomogram, NomogramAxis, nomogram_table
 
 R = pd.read_csv(Path(__file__).parents[1] / "oracles" / "nomogram" / "nomogram.csv", dtype=str)
 R["points"] = R["points"].astype(float)

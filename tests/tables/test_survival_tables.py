@@ -6,8 +6,8 @@ import pytest
 from lifelines import KaplanMeierFitter
 
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
-from mtl_hcc.metrics.survival.competing_risks import competing_rows
-from mtl_hcc.metrics.survival.gray_test import gray_test
+from mtl_hcc.metrics.survival.first_events import competing_rows
+from mtl_hcc.metrics.survival.incidence import gray_test
 from mtl_hcc.tables.competing_risks import competing_risks
 from mtl_hcc.tables.hazard_ratios import hazard_ratios
 from mtl_hcc.tables.survival_summary import survival_summary

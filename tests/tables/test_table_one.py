@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from mtl_hcc.reporting.blocks import table_block
-from mtl_hcc.reporting.exhibits import TableFile
+from mtl_hcc.reporting.figure_files import TableFile
 from mtl_hcc.tables import TABLES
 from mtl_hcc.tables.table_one import table_one_by_center, table_one_by_mvi
 
@@ -41,6 +41,15 @@ def test_events_and_follow_up_have_no_p(patients):
         table.loc[("MVI present", ""), "Overall"] == f"{known.sum():.0f} ({100 * known.mean():.1f})"
     )
     assert float(table.loc[("OS follow-up (days)", ""), "IV"]) > 300
+
+
+def test_a_center_without_a_known_outcome_has_neither_events_nor_follow_up(patients):
+    patients = patients.copy()
+    patients.loc[patients["center"] == "IV", ["os_days", "os_event"]] = np.nan
+    table = rows_of(table_one_by_center(patients))
+    assert table.loc[("OS events", ""), "IV"] == ""
+    assert table.loc[("OS follow-up (days)", ""), "IV"] == ""
+    assert float(table.loc[("OS follow-up (days)", ""), "I"]) > 300
 
 
 def test_p_values_by_mvi_are_those_of_scipy(patients):

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.bootstrap import LEVEL
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
+from mtl_hcc.metrics.bootstrap import LEVEL, FloatArray, NotComputableError
 
 FORMS = {
     "icc_1_1": "one-way random, single reading",
@@ -64,9 +63,7 @@ class MeanSquares:
     k: int
 
 
-def intraclass_correlations(
-    ratings: npt.ArrayLike, *, level: float = LEVEL
-) -> dict[str, IntraclassCorrelation]:
+def intraclass_correlations(ratings: npt.ArrayLike) -> dict[str, IntraclassCorrelation]:
     r"""Return the six intraclass correlations of readings, by the names of :data:`FORMS`.
 
     .. math::
@@ -80,7 +77,6 @@ def intraclass_correlations(
 
     Args:
         ratings: (patient, reader) Measurements, no gaps.
-        level: Of the intervals.
 
     Raises:
         NotComputableError: Fewer than two patients or readers, or patients that do not differ.
@@ -91,7 +87,7 @@ def intraclass_correlations(
         0.37
     """
     squares = mean_squares(ratings)
-    return _one_way(squares, level) | _absolute(squares, level) | _consistent(squares, level)
+    return _one_way(squares) | _absolute(squares) | _consistent(squares)
 
 
 def mean_squares(ratings: npt.ArrayLike) -> MeanSquares:
@@ -114,34 +110,34 @@ def mean_squares(ratings: npt.ArrayLike) -> MeanSquares:
     return MeanSquares(patients / (n - 1), readers / (k - 1), error / free, within, n, k)
 
 
-def _one_way(squares: MeanSquares, level: float) -> dict[str, IntraclassCorrelation]:
+def _one_way(squares: MeanSquares) -> dict[str, IntraclassCorrelation]:
     """Return the forms in which readers and residual are one error."""
     df1, df2 = squares.n - 1, squares.n * (squares.k - 1)
-    single, mean = _of_f(squares.patients, squares.within, df1, df2, squares.k, level)
+    single, mean = _of_f(squares.patients, squares.within, df1, df2, squares.k)
     return {"icc_1_1": single, "icc_1_k": mean}
 
 
-def _consistent(squares: MeanSquares, level: float) -> dict[str, IntraclassCorrelation]:
+def _consistent(squares: MeanSquares) -> dict[str, IntraclassCorrelation]:
     """Return the forms that forgive a constant shift of a reader."""
     df1, df2 = squares.n - 1, (squares.n - 1) * (squares.k - 1)
-    single, mean = _of_f(squares.patients, squares.error, df1, df2, squares.k, level)
+    single, mean = _of_f(squares.patients, squares.error, df1, df2, squares.k)
     return {"icc_3_1": single, "icc_3_k": mean}
 
 
 def _of_f(
-    signal: float, noise: float, df1: int, df2: int, k: int, level: float
+    signal: float, noise: float, df1: int, df2: int, k: int
 ) -> tuple[IntraclassCorrelation, IntraclassCorrelation]:
     """Return the form of one reading and that of the mean of k, both functions of F alone."""
     from scipy.special import fdtri
 
     f = signal / noise if noise > 0 else float("inf")
-    tail = (1 + level) / 2
+    tail = (1 + LEVEL) / 2
     ends = np.array([f, f / fdtri(df1, df2, tail), f * fdtri(df2, df1, tail)])
     single, mean = 1 - k / (ends + k - 1), 1 - 1 / ends  # the same as above, also for F infinite
     return _form(single, f, df1, df2), _form(mean, f, df1, df2)
 
 
-def _absolute(squares: MeanSquares, level: float) -> dict[str, IntraclassCorrelation]:
+def _absolute(squares: MeanSquares) -> dict[str, IntraclassCorrelation]:
     """Return the forms in which a shift of a reader is an error (Satterthwaite's freedom)."""
     from scipy.special import fdtri
 
@@ -153,7 +149,7 @@ def _absolute(squares: MeanSquares, level: float) -> dict[str, IntraclassCorrela
     low = high = value  # without any variance of readers and residual
     if spread > 0:
         freedom = (k - 1) * (n - 1) * (of_readers + of_error) ** 2 / spread
-        tail = (1 + level) / 2
+        tail = (1 + LEVEL) / 2
         upper, lower = float(fdtri(n - 1, freedom, tail)), float(fdtri(freedom, n - 1, tail))
         noise = k * j + (k * n - k - n) * e
         low = n * (b - upper * e) / (upper * noise + n * b)

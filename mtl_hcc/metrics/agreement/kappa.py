@@ -1,14 +1,19 @@
 """Do two readings name the same class, beyond chance? Cohen's kappa, weighted, and Fleiss'."""
 
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.bootstrap import LEVEL
-from mtl_hcc.metrics.statistic import Counts, FloatArray, NotComputableError, Statistic, in_blocks
+from mtl_hcc.metrics.bootstrap import (
+    Z_95,
+    Counts,
+    FloatArray,
+    NotComputableError,
+    Statistic,
+    in_blocks,
+)
 
 KappaWeights = Literal["none", "linear", "quadratic"]
 WHY_NOT = "all readings name one class"
@@ -71,24 +76,14 @@ def cohen_kappa(
     *,
     classes: int,
     weights: KappaWeights = "none",
-    level: float = LEVEL,
 ) -> Kappa:
-    r"""Return Cohen's kappa of two readings with its large-sample interval.
-
-    With :math:`w_{ij}` the agreement of two classes, :math:`\bar w_{i\cdot} = \sum_j p_{\cdot j}
-    w_{ij}` and :math:`\bar w_{\cdot j} = \sum_i p_{i \cdot} w_{ij}`, the variance is
-
-    .. math:: \frac{1}{n (1 - p_e)^4} \Big( \sum_{ij} p_{ij} [w_{ij} (1 - p_e)
-        - (\bar w_{i\cdot} + \bar w_{\cdot j})(1 - p_o)]^2 - (p_o p_e - 2 p_e + p_o)^2 \Big)
-
-    (Fleiss, Cohen and Everitt, Psychological Bulletin 1969;72:323-327). The interval is cut at 1.
+    """Return Cohen's kappa of two readings with its large-sample interval, cut at 1 (statsmodels).
 
     Args:
         first: (patient,) Class 0..K-1 named by one reader.
         second: (patient,) By the other.
         classes: Number K of classes.
         weights: ``"linear"`` and ``"quadratic"`` forgive near misses between ordered classes.
-        level: Of the interval.
 
     Raises:
         NotComputableError: No patient, or all readings name one class.
@@ -97,15 +92,11 @@ def cohen_kappa(
     value = float(kappa_of_tables(table, weights))
     if np.isnan(value):
         raise NotComputableError(WHY_NOT if table.sum() else "no patient was read by both")
-    agree = agreement_weights(classes, weights)
-    share = table / table.sum()
-    rows, columns = share.sum(axis=1), share.sum(axis=0)
-    observed, expected = float((share * agree).sum()), float(rows @ agree @ columns)
-    mean = (agree @ columns)[:, None] + (rows @ agree)[None, :]  # (class, class)
-    spread = (share * (agree * (1 - expected) - mean * (1 - observed)) ** 2).sum()
-    variance = spread - (observed * expected - 2 * expected + observed) ** 2
-    error = (max(0.0, float(variance)) / table.sum()) ** 0.5 / (1 - expected) ** 2
-    half = NormalDist().inv_cdf((1 + level) / 2) * error
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    with np.errstate(invalid="ignore"):  # a variance of zero may be rounded below it
+        error = float(cohens_kappa(table, wt=None if weights == "none" else weights).std_kappa)
+    half = Z_95 * (error if error > 0 else 0.0)
     return Kappa(value, value - half, min(1.0, value + half))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import BoolArray, FloatArray
+from mtl_hcc.metrics.bootstrap import BoolArray, FloatArray
 
 BOTH_EMPTY = "both masks are empty"
 ONE_EMPTY = "one mask is empty: no surface to measure to"

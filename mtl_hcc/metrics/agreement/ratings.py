@@ -16,8 +16,12 @@ from mtl_hcc.metrics.agreement.rating_table import (
     plain_category,
     readers_of,
 )
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
-from mtl_hcc.metrics.statistic import NotComputableError, point_value
+from mtl_hcc.metrics.bootstrap import (
+    NotComputableError,
+    percentile_interval,
+    point_value,
+    resample_counts,
+)
 
 Scale = Literal["measure", "category"]
 AGREEMENT_COLUMNS = [

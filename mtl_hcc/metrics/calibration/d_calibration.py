@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import Counts, FloatArray, Statistic
+from mtl_hcc.metrics.bootstrap import Counts, FloatArray, Statistic
 
 BINS = 10
 

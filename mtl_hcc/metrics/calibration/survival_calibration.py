@@ -5,18 +5,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.calibration.cox_resamples import CoxResamples
-from mtl_hcc.metrics.calibration.curve_distance import DISTANCES, curve_distances
+from mtl_hcc.metrics.bootstrap import Counts, Fit, FittedOnce, FloatArray
 from mtl_hcc.metrics.calibration.d_calibration import (
     BINS,
     d_calibration_statistic,
     survival_at_own_time,
 )
-from mtl_hcc.metrics.calibration.probability_scale import clipped
-from mtl_hcc.metrics.calibration.shared_fit import Fit, SharedFit
-from mtl_hcc.metrics.calibration.smooth_curve import smooth_survival_curves
+from mtl_hcc.metrics.calibration.resampled_cox import CoxResamples
+from mtl_hcc.metrics.calibration.resampled_regression import clipped
+from mtl_hcc.metrics.calibration.smooth_curve import (
+    DISTANCES,
+    curve_distances,
+    smooth_survival_curves,
+)
 from mtl_hcc.metrics.calibration.weak_calibration import survival_recalibration
-from mtl_hcc.metrics.statistic import Counts, FloatArray
 from mtl_hcc.metrics.survival.censoring import WEIGHTS_FROM
 from mtl_hcc.metrics.survival.horizons import predicted_horizons, task_horizons
 from mtl_hcc.metrics.task_metric import TaskMetric, TaskRows, no_value
@@ -83,7 +85,7 @@ def _weak(rows: pd.DataFrame, days: int, reason: str) -> list[TaskMetric]:
     if reason:
         return [TaskMetric(name, no_value, reason, horizon_days=days) for name in WEAK]
     inside, moved = clipped(event_probability(rows, days))
-    weak = SharedFit(survival_recalibration(rows["time_days"], rows["event"], inside, days))
+    weak = FittedOnce(survival_recalibration(rows["time_days"], rows["event"], inside, days))
     slope, intercept = (weak.statistic(name) for name in WEAK)
     events = int(((rows["event"] == 1) & (rows["time_days"] <= days)).sum())
     few = too_few("a slope", events, _followed(rows, days), ENOUGH_FOR_SLOPE)
@@ -104,7 +106,7 @@ def _weak(rows: pd.DataFrame, days: int, reason: str) -> list[TaskMetric]:
 def _distances(rows: pd.DataFrame, reasons: Mapping[int, str]) -> list[TaskMetric]:
     """Return ICI, E50 and E90 at all horizons, or the reason why there are none."""
     predicted = {days: event_probability(rows, days) for days in reasons if not reasons[days]}
-    shared = SharedFit(smoothed_distances(rows, predicted)) if predicted else None
+    shared = FittedOnce(smoothed_distances(rows, predicted)) if predicted else None
     metrics = []
     for name in DISTANCES:
         for days, reason in reasons.items():
@@ -165,7 +167,7 @@ def _slope_of_risk(rows: pd.DataFrame) -> TaskMetric:
         reason = "the risks are constant" if np.ptp(risk) == 0 else "no event"
         return TaskMetric(WEAK[0], no_value, reason)
     cox = CoxResamples(columns, rows["time_days"], rows["event"])
-    fit = SharedFit(lambda counts: {WEAK[0]: cox.coefficients(counts)[:, 0]})
+    fit = FittedOnce(lambda counts: {WEAK[0]: cox.coefficients(counts)[:, 0]})
     return TaskMetric(WEAK[0], fit.statistic(WEAK[0]), NO_SLOPE, (method,))
 
 

@@ -5,11 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.calibration.horizon_outcome import HorizonOutcome
-from mtl_hcc.metrics.calibration.probability_scale import Link, clipped, link
-from mtl_hcc.metrics.calibration.regression import fit_regression
-from mtl_hcc.metrics.calibration.shared_fit import Fit
-from mtl_hcc.metrics.statistic import Counts, FloatArray
+from mtl_hcc.metrics.bootstrap import Counts, Fit, FloatArray
+from mtl_hcc.metrics.calibration.resampled_regression import Link, clipped, fit_regression, link
+from mtl_hcc.metrics.survival.censoring import HorizonOutcome
 
 SLOPE_SPREAD = 1e-6
 """Predictions that differ by less on the link scale are constant: they have no slope."""

@@ -1,14 +1,25 @@
-"""Who is called what: how many patients of each class were put into each class."""
+"""Who is called what: cells of the confusion matrix, proportions of them, and their counts."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import Z_95, FloatArray
 from mtl_hcc.metrics.predictions import TaskKind, class_columns, task_kind, with_outcome
 from mtl_hcc.metrics.thresholds import with_threshold
 
 CONFUSION_COLUMNS = ["model", "split", "task", "label", "predicted", "n", "share", "decision"]
 GRADES = "mvi_grade"
+PROPORTIONS: dict[str, tuple[Sequence[int], Sequence[int]]] = {
+    # metric: cells of (tp, fp, tn, fn) in the numerator, and in the denominator
+    "accuracy": ((0, 2), (0, 1, 2, 3)),
+    "sensitivity": ((0,), (0, 3)),
+    "specificity": ((2,), (1, 2)),
+    "ppv": ((0,), (0, 1)),
+    "npv": ((2,), (2, 3)),
+}
 
 
 def confusion_counts(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -67,3 +78,29 @@ def _decisions(rows: pd.DataFrame, kind: TaskKind) -> tuple[npt.NDArray[np.int64
     said = f"{cuts[0]:.3g}" if len(cuts) < 2 else f"{cuts[0]:.3g} to {cuts[-1]:.3g} by fold"
     above = (rows["probability"] >= rows["threshold"]).to_numpy()
     return above.astype(np.int64), f"threshold {said}"
+
+
+def confusion(label: npt.ArrayLike, predicted: npt.ArrayLike) -> FloatArray:
+    """Return the confusion cells tp, fp, tn, fn of every patient: (patient, 4), one-hot."""
+    positive, called = np.asarray(label) == 1, np.asarray(predicted, dtype=bool)
+    cells = [positive & called, ~positive & called, ~positive & ~called, positive & ~called]
+    return np.stack(cells, axis=1).astype(np.float64)
+
+
+def wilson_interval(hits: float, number: float) -> tuple[float, float]:
+    """Return Wilson's score interval of ``hits / number``, without continuity correction.
+
+    Equal to R's ``prop.test(..., correct = FALSE)``. Wilson, JASA 1927;22:209-212.
+
+    Example:
+        >>> low, high = wilson_interval(8, 10)
+        >>> round(low, 4), round(high, 4)
+        (0.4902, 0.9433)
+    """
+    z = Z_95
+    share = hits / number
+    center = (share + z**2 / (2 * number)) / (1 + z**2 / number)
+    half = (z / (1 + z**2 / number)) * (
+        share * (1 - share) / number + z**2 / (4 * number**2)
+    ) ** 0.5
+    return max(0.0, center - half), min(1.0, center + half)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import Z_95, FloatArray, NotComputableError
 from mtl_hcc.metrics.regression_terms import refuse_terms, regression_terms
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
 
 COLUMNS = ["odds_ratio", "ci_low", "ci_high", "p"]
 SEPARATED = 20.0
@@ -50,7 +50,7 @@ def logistic_regression(table: pd.DataFrame, label: str, covariates: Sequence[st
     beta, error = _fit(scaled, complete[label].astype(float))
     from scipy.stats import norm
 
-    slope, width = beta[1:] / spread, norm.ppf(0.975) * error[1:] / spread
+    slope, width = beta[1:] / spread, Z_95 * error[1:] / spread
     found = pd.DataFrame(
         {
             "odds_ratio": np.exp(slope),

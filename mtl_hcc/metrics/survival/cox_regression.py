@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from mtl_hcc.metrics.bootstrap import Z_95, FloatArray, NotComputableError
 from mtl_hcc.metrics.regression_terms import refuse_terms, regression_terms
-from mtl_hcc.metrics.statistic import FloatArray, NotComputableError
-from mtl_hcc.metrics.survival.partial_likelihood import largest_likelihood
-from mtl_hcc.metrics.survival.proportional_hazards import proportional_hazards_p
+from mtl_hcc.metrics.survival.proportional_hazards import largest_likelihood, proportional_hazards_p
 
 COLUMNS = ["hazard_ratio", "ci_low", "ci_high", "p", "ph_p"]
 SEPARATED = 20.0
@@ -57,7 +57,7 @@ def cox_regression(
     beta, error = _fit(scaled, complete[time], complete[event])
     from scipy.stats import norm
 
-    half = norm.ppf(0.975) * error
+    half = Z_95 * error
     found = pd.DataFrame(
         {
             "hazard_ratio": np.exp(beta / spread),
@@ -94,3 +94,34 @@ def _fit(
             f"the hazard ratio of {term} has no finite estimate (its values separate the events)"
         )
     return beta, errors
+
+
+def baseline_survival(
+    log_hazard: npt.ArrayLike,
+    time: npt.ArrayLike,
+    event: npt.ArrayLike,
+    at_days: Sequence[float],
+) -> FloatArray:
+    r"""Return :math:`S_0(t) = \exp(-\sum_{t_i \le t} d_i / \sum_{j: t_j \ge t_i} e^{\eta_j})`.
+
+    A patient with log hazard :math:`\eta` is event-free at t with probability
+    :math:`S_0(t)^{\exp \eta}` (Breslow's estimate of the cumulative hazard).
+
+    Args:
+        log_hazard: (patient,) As fitted; where it is 0, the baseline holds.
+        time: (patient,) Days.
+        event: (patient,) 1 = occurred, 0 = censored.
+        at_days: (horizon,) Times t.
+
+    Returns:
+        (horizon,) probabilities.
+    """
+    order = np.argsort(np.asarray(time, dtype=np.float64), kind="stable")
+    days = np.asarray(time, dtype=np.float64)[order]
+    occurred = np.asarray(event, dtype=bool)[order]
+    hazard = np.exp(np.asarray(log_hazard, dtype=np.float64)[order])
+    at_risk = np.cumsum(hazard[::-1])[::-1]
+    first = np.searchsorted(days, days[occurred], side="left")
+    cumulative = np.append(0.0, np.cumsum(1 / at_risk[first]))
+    passed = np.searchsorted(days[occurred], np.asarray(at_days, dtype=np.float64), side="right")
+    return np.asarray(np.exp(-cumulative[passed]), dtype=np.float64)

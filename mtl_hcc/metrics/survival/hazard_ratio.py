@@ -1,11 +1,12 @@
-"""How many times higher is the hazard of one group? Cox's model of two groups, resampled fast."""
+"""How do two groups differ? Hazard ratio by Cox's model, resampled fast, and log-rank test."""
 
 import math
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.metrics.statistic import (
+from mtl_hcc.metrics.bootstrap import (
+    Z_95,
     BoolArray,
     Counts,
     FloatArray,
@@ -13,11 +14,12 @@ from mtl_hcc.metrics.statistic import (
     Statistic,
     in_blocks,
 )
-from mtl_hcc.metrics.survival.risk_counts import at_risk_and_events
+from mtl_hcc.metrics.pair_counts import running_sums
 
 STEPS = 50
 CLOSE = 1e-10
-Z_95 = 1.959963984540054
+NEVER_TOGETHER = "the groups are never at risk together"
+NO_VARIANCE = 1e-9
 
 
 def hazard_ratio(
@@ -90,8 +92,8 @@ def _log_hazard_ratio(
     Newton's method finds where the events in the group equal the sum of these.
     """
     grid = np.unique(time[event])
-    at_risk_high, high = at_risk_and_events(counts[:, group], time[group], event[group], grid)
-    at_risk_low, low = at_risk_and_events(counts[:, ~group], time[~group], event[~group], grid)
+    at_risk_high, high = _at_risk_and_events(counts[:, group], time[group], event[group], grid)
+    at_risk_low, low = _at_risk_and_events(counts[:, ~group], time[~group], event[~group], grid)
     together = (at_risk_high > 0) & (at_risk_low > 0)
     high, low = high * together, low * together  # elsewhere the ratio plays no part
     events = (high + low).astype(np.int64)
@@ -116,3 +118,60 @@ def _log_hazard_ratio(
         if np.abs(step).max(initial=0.0) < CLOSE:
             break
     return np.where(finite, beta, np.nan), information
+
+
+def _at_risk_and_events(
+    counts: Counts, time: FloatArray, event: BoolArray, grid: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the numbers at risk and of events at each time of the grid.
+
+    Args:
+        counts: (resample, row).
+        time: (row,) Days.
+        event: (row,) bool.
+        grid: (time,) Ascending, days.
+
+    Returns:
+        Two arrays (resample, time).
+    """
+    order = np.argsort(time, kind="stable")
+    passed = running_sums(counts, order)
+    at_risk = passed[:, -1:] - passed[:, np.searchsorted(time[order], grid, side="left")]
+    occurred = order[event[order]]
+    passed = running_sums(counts, occurred)
+    first, after = (np.searchsorted(time[occurred], grid, side=side) for side in ("left", "right"))
+    return at_risk, passed[:, after] - passed[:, first]
+
+
+def logrank(
+    time: npt.ArrayLike, event: npt.ArrayLike, group: npt.ArrayLike
+) -> tuple[float, int, float]:
+    """Return statistic, degrees of freedom and p of the log-rank test (scikit-survival).
+
+    Args:
+        time: (patient,) Days.
+        event: (patient,) 1 = occurred, 0 = censored.
+        group: (patient,) Any labels; at least two.
+
+    Raises:
+        NotComputableError: One group, no event, or a group that is never at risk beside another.
+    """
+    from sksurv.compare import compare_survival
+    from sksurv.util import Surv
+
+    events, names = np.asarray(event, dtype=bool), np.asarray(group)
+    degrees = len(np.unique(names)) - 1
+    if degrees < 1:
+        raise NotComputableError("a risk group is empty: all patients are in one")
+    if not events.any():
+        raise NotComputableError("no event")
+    outcome = Surv.from_arrays(event=events, time=np.asarray(time, dtype=np.float64))
+    try:
+        found = compare_survival(outcome, names, return_stats=True)
+    except np.linalg.LinAlgError as error:
+        raise NotComputableError(NEVER_TOGETHER) from error
+    chi_square, p, _, variance = found
+    # The library solves what rounding leaves of a variance of zero, too.
+    if np.diag(variance).min() < NO_VARIANCE:
+        raise NotComputableError(NEVER_TOGETHER)
+    return float(chi_square), degrees, float(p)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mtl_hcc.metrics.agreement.intraclass import FORMS, intraclass_correlations
-from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.bootstrap import NotComputableError
 
 FOLDER = Path(__file__).parents[2] / "oracles" / "agreement"
 SHROUT_FLEISS = [

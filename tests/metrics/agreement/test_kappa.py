@@ -13,8 +13,7 @@ from mtl_hcc.metrics.agreement.kappa import (
     fleiss_kappa_statistic,
     kappa_statistic,
 )
-from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.statistic import NotComputableError, point_value
+from mtl_hcc.metrics.bootstrap import NotComputableError, point_value, resample_counts
 
 FOLDER = Path(__file__).parents[2] / "oracles" / "agreement"
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from mtl_hcc.metrics.calibration.calibration_groups import calibration_groups
+from mtl_hcc.metrics.bootstrap import point_value
+from mtl_hcc.metrics.calibration.calibration_curve import calibration_groups
 from mtl_hcc.metrics.calibration.class_calibration import binary_calibration_metrics
-from mtl_hcc.metrics.calibration.horizon_outcome import HorizonOutcome
 from mtl_hcc.metrics.calibration.survival_calibration import survival_calibration_metrics
-from mtl_hcc.metrics.decision.net_benefit import class_shares, net_benefit, survival_shares
-from mtl_hcc.metrics.statistic import point_value
-from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier
+from mtl_hcc.metrics.net_benefit import class_shares, net_benefit, survival_shares
+from mtl_hcc.metrics.survival.censoring import HorizonOutcome
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier
 
 COHORTS = ("tcga_lihc", "hcc_tace_seg")
 HORIZONS = (365, 1095)

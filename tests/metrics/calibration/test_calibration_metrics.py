@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import brier_score_loss
 
-from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.calibration.brier import brier_statistics
+from mtl_hcc.metrics.bootstrap import point_value, resample_counts
 from mtl_hcc.metrics.calibration.class_calibration import (
     BINARY_CALIBRATION,
     binary_calibration_metrics,
+    brier_statistics,
     multiclass_calibration_metrics,
 )
 from mtl_hcc.metrics.calibration.survival_calibration import (
@@ -17,7 +17,6 @@ from mtl_hcc.metrics.calibration.survival_calibration import (
     survival_calibration_metrics,
 )
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
-from mtl_hcc.metrics.statistic import point_value
 
 
 def by_name(metrics):

@@ -2,12 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from mtl_hcc.metrics.calibration.d_calibration import (
-    d_calibration_statistic,
-    survival_at_own_time,
-)
+from mtl_hcc.metrics.bootstrap import point_value
+from mtl_hcc.metrics.calibration.d_calibration import d_calibration_statistic, survival_at_own_time
 from mtl_hcc.metrics.calibration.survival_calibration import survival_calibration_metrics
-from mtl_hcc.metrics.statistic import point_value
 
 
 def test_an_event_counts_in_its_bin_and_a_censored_patient_in_those_below():

@@ -3,12 +3,12 @@ import pytest
 import statsmodels.api as sm
 
 from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.calibration.cox_resamples import CoxResamples
-from mtl_hcc.metrics.calibration.curve_distance import curve_distances
-from mtl_hcc.metrics.calibration.probability_scale import SplineColumns
+from mtl_hcc.metrics.calibration.resampled_cox import CoxResamples
 from mtl_hcc.metrics.calibration.smooth_curve import (
     SmoothClassCurve,
     SmoothSurvivalCurve,
+    SplineColumns,
+    curve_distances,
     smooth_survival_curves,
 )
 

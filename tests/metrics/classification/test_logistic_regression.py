@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.classification.logistic_regression import logistic_regression
-from mtl_hcc.metrics.statistic import NotComputableError
 
 R = pd.read_csv(Path(__file__).parents[2] / "oracles" / "regression" / "regression.csv")
 TABLE = pd.DataFrame({"mvi": [0, 1, 0, 1, 1, 0, 1, 0], "x": [1, 2, 3, 4, 5, 2, 3, 4]})

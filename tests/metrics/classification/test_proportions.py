@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from mtl_hcc.metrics.classification.proportions import wilson_interval
+from mtl_hcc.metrics.classification.confusion_counts import wilson_interval
 
 ORACLES = Path(__file__).parents[2] / "oracles"
 

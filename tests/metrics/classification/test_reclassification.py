@@ -4,14 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtl_hcc.metrics.bootstrap import percentile_interval, resample_counts
-from mtl_hcc.metrics.classification.reclassification import (
-    idi_statistic,
-    nri_statistic,
-    reclassification_metrics,
-)
+from mtl_hcc.metrics.bootstrap import Statistic, percentile_interval, point_value, resample_counts
 from mtl_hcc.metrics.comparisons import compare_models
-from mtl_hcc.metrics.statistic import Statistic, point_value
+from mtl_hcc.metrics.reclassification import idi_statistic, nri_statistic, reclassification_metrics
 
 FOLDER = Path(__file__).parents[2] / "oracles" / "classification"
 

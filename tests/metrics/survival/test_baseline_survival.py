@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from lifelines import CoxPHFitter, NelsonAalenFitter
 
-from mtl_hcc.metrics.survival.baseline_survival import baseline_survival
+from mtl_hcc.metrics.survival.cox_regression import baseline_survival
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,8 @@ from sksurv.nonparametric import CensoringDistributionEstimator, kaplan_meier_es
 from sksurv.util import Surv
 
 from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.calibration.horizon_outcome import HorizonOutcome
 from mtl_hcc.metrics.survival import censoring
-from mtl_hcc.metrics.survival.censoring import CensoringWeights
+from mtl_hcc.metrics.survival.censoring import CensoringWeights, HorizonOutcome
 from mtl_hcc.metrics.survival.product_limit import ProductLimit
 
 patients = st.lists(st.tuples(st.integers(1, 8), st.booleans()), min_size=2, max_size=30)

@@ -4,13 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.predictions import check_predictions
-from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.competing_risks import competing_rows, first_event
-from mtl_hcc.metrics.survival.cumulative_incidence import cumulative_incidence
-from mtl_hcc.metrics.survival.gray_test import gray_test
+from mtl_hcc.metrics.survival.first_events import competing_rows, first_event
 from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio
-from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier
+from mtl_hcc.metrics.survival.incidence import cumulative_incidence, gray_test
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier
 
 both_studies = pytest.mark.parametrize("study", ["heavy", "tcga_lihc"])
 
@@ -69,11 +68,12 @@ def test_incidences_and_event_free_survival_add_up_to_one(rows):
 def test_without_competitor_it_is_one_minus_kaplan_meier_with_its_variance():
     rng = np.random.default_rng(1)
     time, event = rng.integers(1, 30, 60), (rng.random(60) < 0.5).astype(int)
-    found, curve = cumulative_incidence(time, event), kaplan_meier(time, event, scale="plain")
+    found, curve = cumulative_incidence(time, event), kaplan_meier(time, event)
     assert found.incidence == pytest.approx(1 - curve.survival)
-    inside = (curve.ci_low > 0) & (curve.ci_high < 1)
-    width = (curve.ci_high - curve.survival) / 1.959964
-    assert found.std_error[inside] == pytest.approx(width[inside], rel=1e-5)
+    alive = curve.at_risk > curve.events
+    left = curve.at_risk[alive] * (curve.at_risk[alive] - curve.events[alive])
+    greenwood = curve.survival[alive] * np.sqrt(np.cumsum(curve.events[alive] / left))
+    assert found.std_error[alive] == pytest.approx(greenwood)
 
 
 def test_the_first_event_follows_from_both_endpoints():

@@ -8,11 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sksurv.metrics import concordance_index_censored
 
-from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.bootstrap import NotComputableError, resample_counts
+from mtl_hcc.metrics.pair_counts import LaterAndLowerByMatrix, LaterAndLowerByTree
 from mtl_hcc.metrics.survival.concordance import concordance_harrell, concordance_statistic
 from mtl_hcc.metrics.survival.discrimination import discrimination_metrics
-from mtl_hcc.metrics.survival.later_patients import LaterLowerMatrix, LaterLowerTree
 from mtl_hcc.metrics.task_metric import TaskRows
 
 ORACLES = Path(__file__).parents[2] / "oracles"
@@ -88,7 +87,9 @@ def test_the_tree_counts_what_the_matrix_counts(rows):
     risk, time, event = (np.array(column) for column in zip(*rows, strict=True))
     labels = risk, time.astype(float), event.astype(bool)
     counts = np.vstack([np.ones(len(risk)), resample_counts(np.arange(len(risk)), bootstraps=3)])
-    by_matrix, by_tree = (way(*labels)(counts) for way in (LaterLowerMatrix, LaterLowerTree))
+    by_matrix, by_tree = (
+        way(*labels)(counts) for way in (LaterAndLowerByMatrix, LaterAndLowerByTree)
+    )
     assert by_tree == pytest.approx(by_matrix, abs=1e-12)
 
 
@@ -97,8 +98,8 @@ def test_a_large_cohort_in_blocks_equals_scikit_survival(monkeypatch):
     number = 300
     risk, time = rng.normal(size=number).round(2), rng.integers(1, 2000, number)
     event = rng.random(number) < 0.4
-    monkeypatch.setattr("mtl_hcc.metrics.survival.later_patients.MATRIX_UP_TO", number - 1)
-    monkeypatch.setattr("mtl_hcc.metrics.statistic.ELEMENTS_AT_ONCE", 2 * number)
+    monkeypatch.setattr("mtl_hcc.metrics.pair_counts.MATRIX_UP_TO", number - 1)
+    monkeypatch.setattr("mtl_hcc.metrics.bootstrap.ELEMENTS_AT_ONCE", 2 * number)
     counts = resample_counts(np.arange(number), bootstraps=3)
     values = concordance_statistic(risk, time, event)(counts)
     for row, value in zip(counts, values, strict=True):

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from group_studies import TERMS
 
-from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.survival.cox_regression import cox_regression
 
 OF_R = {"sexmale": "sex male", "highTRUE": "high", "child_pughB": "child_pugh B"}

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from lifelines import CoxPHFitter
 from pandas import DataFrame
 
-from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.statistic import NotComputableError, point_value
+from mtl_hcc.metrics.bootstrap import NotComputableError, point_value, resample_counts
 from mtl_hcc.metrics.survival.hazard_ratio import hazard_ratio, hazard_ratio_statistic
 
 cohorts = st.lists(

@@ -11,14 +11,16 @@ from sksurv.metrics import (
 )
 from sksurv.util import Surv
 
-from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.statistic import point_value
+from mtl_hcc.metrics.bootstrap import point_value, resample_counts
+from mtl_hcc.metrics.survival.brier import prediction_error_metrics
 from mtl_hcc.metrics.survival.censoring import CensoringWeights
-from mtl_hcc.metrics.survival.concordance import concordance_statistic
+from mtl_hcc.metrics.survival.concordance import (
+    concordance_statistic,
+    truncation_time,
+    uno_statistic,
+)
 from mtl_hcc.metrics.survival.discrimination import discrimination_metrics
 from mtl_hcc.metrics.survival.horizons import task_horizons
-from mtl_hcc.metrics.survival.prediction_error import prediction_error_metrics
-from mtl_hcc.metrics.survival.uno import truncation_time, uno_statistic
 from mtl_hcc.metrics.task_metric import TaskRows
 
 ORACLES = Path(__file__).parents[2] / "oracles"
@@ -140,7 +142,7 @@ def test_large_cohorts_in_blocks_give_the_same(monkeypatch):
     whole = {key: m.statistic(counts) for key, m in metrics_of(rows, train).items()}
     monkeypatch.setattr("mtl_hcc.metrics.survival.censoring.KEPT_UP_TO", 0)
     monkeypatch.setattr("mtl_hcc.metrics.survival.censoring.ELEMENTS_AT_ONCE", 500)
-    monkeypatch.setattr("mtl_hcc.metrics.survival.later_patients.MATRIX_UP_TO", 0)
+    monkeypatch.setattr("mtl_hcc.metrics.pair_counts.MATRIX_UP_TO", 0)
     for key, metric in metrics_of(rows, train).items():
         assert metric.statistic(counts) == pytest.approx(whole[key], abs=1e-12, nan_ok=True), key
 

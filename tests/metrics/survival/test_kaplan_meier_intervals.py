@@ -2,17 +2,16 @@ import numpy as np
 import pytest
 from lifelines import KaplanMeierFitter
 
-from mtl_hcc.metrics.statistic import NotComputableError
-from mtl_hcc.metrics.survival.kaplan_meier import kaplan_meier, median_follow_up
+from mtl_hcc.metrics.bootstrap import NotComputableError
+from mtl_hcc.metrics.survival.product_limit import kaplan_meier, median_follow_up
 
 
-@pytest.mark.parametrize("scale", ["log-log", "log", "plain"])
-def test_survival_its_interval_and_the_number_at_risk_equal_r(patients, found_by_r, scale):
-    curve = kaplan_meier(patients["time"], patients["event"], scale=scale)
-    low = found_by_r(f"survival low {scale}")
-    high = found_by_r(f"survival high {scale}")
+def test_survival_its_interval_and_the_number_at_risk_equal_r(patients, found_by_r):
+    curve = kaplan_meier(patients["time"], patients["event"])
+    low = found_by_r("survival low log-log")
+    high = found_by_r("survival high log-log")
     at_risk = found_by_r("at risk")
-    for days, expected in found_by_r(f"survival {scale}").items():
+    for days, expected in found_by_r("survival log-log").items():
         found = curve.at(float(days))
         assert found == pytest.approx((expected, low[days], high[days]), abs=1e-12)
         assert (patients["time"] >= float(days)).sum() == at_risk[days]
@@ -55,3 +54,18 @@ def test_after_the_last_follow_up_nothing_is_said():
     curve = kaplan_meier([10, 20], [1, 0])
     assert curve.at(20) == pytest.approx((0.5, 0.006, 0.91), abs=0.005)
     assert np.isnan(curve.at(21)).all()
+
+
+def test_without_a_patient_the_curve_stays_at_one_and_no_median_is_reached():
+    curve = kaplan_meier([], [])
+    assert (list(curve.time), list(curve.survival), list(curve.at_risk)) == ([0], [1], [0])
+    with pytest.raises(NotComputableError, match="not reached"):
+        median_follow_up([], [])
+
+
+def test_everybody_censored_or_dead_on_day_zero_has_a_curve():
+    assert list(kaplan_meier([3, 5], [0, 0]).survival) == [1, 1, 1]
+    at_once = kaplan_meier([0, 0, 7], [1, 0, 0])
+    assert list(at_once.time) == [0, 7]
+    assert at_once.survival == pytest.approx([2 / 3, 2 / 3])
+    assert np.isnan(kaplan_meier([4], [1]).at(4)[1])

@@ -17,8 +17,8 @@ from sksurv.metrics import (
 from sksurv.util import Surv
 
 from mtl_hcc.metrics.comparisons import compare_models
-from mtl_hcc.metrics.decision.decision_curve import decision_curves
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
+from mtl_hcc.metrics.net_benefit import decision_curves
 
 YEARS_3 = 1095
 HORIZONS = (365, 730, YEARS_3)

@@ -4,8 +4,7 @@ from group_studies import HORIZON
 from lifelines import KaplanMeierFitter
 from lifelines.utils import restricted_mean_survival_time
 
-from mtl_hcc.metrics.bootstrap import resample_counts
-from mtl_hcc.metrics.statistic import NotComputableError
+from mtl_hcc.metrics.bootstrap import NotComputableError, resample_counts
 from mtl_hcc.metrics.survival.restricted_mean import (
     restricted_mean,
     restricted_mean_difference,
@@ -57,3 +56,16 @@ def test_a_group_that_is_not_followed_to_the_horizon_has_no_mean():
     assert dead == pytest.approx((7, np.sqrt(2)))
     with pytest.raises(NotComputableError, match="empty"):
         restricted_mean([], [], 20)
+
+
+def test_groups_that_differ_by_patients_not_drawn_have_the_same_mean_to_the_last_bit():
+    rng = np.random.default_rng(5)
+    time, event, high = rng.integers(1, 900, 80), rng.random(80) < 0.6, rng.random(80) < 0.5
+    time[:4] = 1000  # followed to the horizon in both groups
+    other = high.copy()
+    other[60:] = ~other[60:]
+    counts = resample_counts(np.arange(80), bootstraps=200, seed=1)
+    counts[:, 60:] = 0
+    first, second = (restricted_mean_statistic(time, event, g, 700)(counts) for g in (high, other))
+    assert np.isfinite(first).sum() > 150
+    assert list(first[np.isfinite(first)]) == list(second[np.isfinite(first)])

@@ -3,10 +3,13 @@ import pandas as pd
 import pytest
 from lifelines import KaplanMeierFitter
 
-from mtl_hcc.metrics.classification.reclassification import idi_statistic, nri_statistic
+from mtl_hcc.metrics.bootstrap import point_value
 from mtl_hcc.metrics.comparisons import compare_models
-from mtl_hcc.metrics.statistic import point_value
-from mtl_hcc.metrics.survival.reclassification import reclassification_at_horizons
+from mtl_hcc.metrics.reclassification import (
+    idi_statistic,
+    nri_statistic,
+    reclassification_at_horizons,
+)
 from mtl_hcc.metrics.task_metric import TaskRows
 
 DAYS = 365

@@ -1,1 +1,0 @@
-"""Would acting on the predictions do more good than harm?"""
