@@ -8,26 +8,29 @@ from pathlib import Path
 import pandas as pd
 from jsonargparse import ArgumentParser, Namespace
 from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities.seed import isolate_rng
 from rich.console import Console
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.command_line.config import (
     build_parser,
     config_text,
-    instantiate,
     plain_config,
     read_config,
+    settled_config,
 )
 from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.command_line.fit_settings import check_settings, wandb_mode
 from mtl_hcc.command_line.trainer_settings import check_trainer
 from mtl_hcc.data.prepared_cohort import SPLITS
 from mtl_hcc.data.split_file import read_splits
+from mtl_hcc.errors import CheckpointError
 from mtl_hcc.metrics.results_table import print_results
 from mtl_hcc.runs.results import evaluate_run, show_in_wandb
 from mtl_hcc.runs.resume import checkpoint_to_resume
 from mtl_hcc.runs.run_claim import CONFIG, claimed, keep_earlier_run
-from mtl_hcc.runs.train_fold import TrainedFold, train_fold
+from mtl_hcc.runs.run_record import last_checkpoints, record_beginning, record_end, state_of
+from mtl_hcc.runs.train_fold import TrainedFold, build_fold, train_fold
 from mtl_hcc.tracking.wandb_run import close, wandb_logger
 
 DESCRIPTION = """Train a multi-task network for HCC and evaluate it.
@@ -35,6 +38,7 @@ DESCRIPTION = """Train a multi-task network for HCC and evaluate it.
 With your data:  python -m mtl_hcc.fit --config configs/ct_mtl.yaml --data.cohort PATH
 Without data:    the same without --data.cohort; a phantom cohort with known truth is made.
 After a kill:    add --ckpt_path last.
+In a script:     add --repeat never, which trains nothing twice and goes on after a kill.
 The run folder gets config.yaml, checkpoints/, history.csv, predictions.csv, metrics.csv,
 patients.csv, quarantine.csv, model/."""
 
@@ -58,19 +62,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
     """Train every fold of a config, and return the table of metrics (on the first rank).
 
+    With ``config.repeat`` ``never`` a run of this very config and data that is finished in its
+    folder is not run again: its metrics are returned.
+
     Args:
         parser: From :func:`mtl_hcc.command_line.config.build_parser`.
         config: The parsed config.
     """
-    run = Path(config.run)
+    config, run = config.clone(), Path(config.run)
     check_settings(config)
     check_trainer(config.trainer)
-    if _is_first_rank():
-        _begin(parser, config, run)
+    parts = build_fold(parser, config, fold=0)
+    if not _begin(parser, config, run, parts):
+        print("This run finished before, with these settings and data: nothing is left to do.")
+        _say_what_is_where(run)
+        return pd.read_csv(run / "metrics.csv")
     folders = _fold_folders(run / SPLITS, run)
     finished: list[TrainedFold] = []
     for number, folder in folders.items():
-        fold = train_fold(parser, config, folder, fold=number)
+        if number != 0 or parts.data.fold != 0:
+            parts = build_fold(parser, config, fold=number)
+        fold = train_fold(parser, config, folder, fold=number, parts=parts)
         if fold is not None:
             finished.append(fold)
         if len(folders) > 1 and fold is not None:
@@ -83,30 +95,71 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
     wandb = finished[0].wandb if alone else wandb_logger(config, run, plain, part="results")
     show_in_wandb(wandb, result)
     print_results(result.table)
-    _say_what_is_where(run, model=folder)
+    record_end(run, settled_config(parser, config))
+    _say_what_is_where(run)
     return result.metrics
 
 
-def _begin(parser: ArgumentParser, config: Namespace, run: Path) -> None:
+def _begin(parser: ArgumentParser, config: Namespace, run: Path, parts: Namespace) -> bool:
+    """Prepare the cohort and begin the run, and return whether anything is left to do.
+
+    ``config.ckpt_path`` is set where a stopped run goes on by itself.
+    """
+    if not _is_first_rank():
+        if config.repeat == "never" and last_checkpoints(run):
+            config.ckpt_path = "last"  # as the first rank has found
+        return True
+    with isolate_rng():  # the first fold is trained with the draws that follow its weights
+        parts.data.prepare_data()
+        if config.repeat == "never":
+            state = state_of(run, settled_config(parser, config))
+            if state == "finished":
+                return False
+            if state == "settings changed":
+                print(f"{run} was trained with other settings or data: it is trained anew.")
+            if state == "half-finished" and _can_go_on(config, run, parts):
+                config.ckpt_path = config.ckpt_path or "last"
+                print(f"{run} was begun with these settings and data: it goes on.")
+        _check_and_claim(parser, config, run, parts)
+    return True
+
+
+def _can_go_on(config: Namespace, run: Path, parts: Namespace) -> bool:
+    """Return whether the checkpoints of a stopped run are whole; a full disk may have cut one."""
+    try:
+        _check_checkpoints("last", config, run, parts)
+    except CheckpointError as error:
+        print(f"Starting anew: {error}")
+        return False
+    return True
+
+
+def _check_and_claim(
+    parser: ArgumentParser, config: Namespace, run: Path, parts: Namespace
+) -> None:
     """Look at everything that can be wrong; then move an earlier run aside, and begin this one."""
-    parts = instantiate(parser, config)
-    parts.data.prepare_data()
-    splits = run / SPLITS
     if config.ckpt_path is not None:
-        parts.data.run_splits = splits  # setup refuses others
+        parts.data.run_splits = run / SPLITS  # setup refuses others
     parts.data.fold = min(_fold_folders(Path(config.data.store) / SPLITS, run))
     parts.data.setup("fit")
     parts.data.train_dataloader()
     if config.ckpt_path is None:
         keep_earlier_run(run)
     else:
-        weights, epochs = parts.model.state_dict(), config.trainer.max_epochs
-        if not splits.is_file():  # of an earlier version
-            splits = Path(config.data.store) / SPLITS
-        for folder in _fold_folders(splits, run).values():
-            checkpoint_to_resume(config.ckpt_path, folder, weights, max_epochs=epochs)
+        _check_checkpoints(config.ckpt_path, config, run, parts)
     parts.data.begin_run(run, goes_on=config.ckpt_path is not None)
+    record_beginning(run, settled_config(parser, config))
     write_bytes(run / CONFIG, config_text(plain_config(parser, config)).encode())
+
+
+def _check_checkpoints(wanted: str, config: Namespace, run: Path, parts: Namespace) -> None:
+    """Raise unless every fold can go on from its checkpoint, or has not begun."""
+    splits = run / SPLITS
+    if not splits.is_file():  # of an earlier version
+        splits = Path(config.data.store) / SPLITS
+    weights, epochs = parts.model.state_dict(), config.trainer.max_epochs
+    for folder in _fold_folders(splits, run).values():
+        checkpoint_to_resume(wanted, folder, weights, max_epochs=epochs)
 
 
 def _fold_folders(splits: Path, run: Path) -> dict[int, Path]:
@@ -120,8 +173,9 @@ def _is_first_rank() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
-def _say_what_is_where(run: Path, *, model: Path) -> None:
+def _say_what_is_where(run: Path) -> None:
     """Print the files of a run, and the commands that come next."""
+    *_, model = _fold_folders(run / SPLITS, run).values()
     console = Console(markup=False, emoji=False)
     for name in ("metrics.csv", "predictions.csv", "history.csv", "config.yaml", "checkpoints"):
         if (run / name).exists():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtl_hcc.command_line.config import build_parser, instantiate, read_config
+from mtl_hcc.command_line.config import build_parser, instantiate_data, read_config
 from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.command_line.output_place import check_output_folder
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = build_parser(DESCRIPTION, prog="python -m mtl_hcc.prepare")
     config = read_config(parser, arguments)
     check_output_folder(Path(config.data.store), "--data.store")
-    instantiate(parser, config).data.prepare_data()
+    instantiate_data(config).prepare_data()
     store = Path(config.data.store)
     for name in ("manifest.csv", "quality.csv", "quarantine.csv", "splits.csv"):
         if (store / name).exists():

@@ -12,7 +12,7 @@ import yaml
 
 from mtl_hcc import __version__, cohorts
 from mtl_hcc.__main__ import VERBS
-from mtl_hcc.ablation.study import read_study
+from mtl_hcc.ablation.study_file import read_study
 from mtl_hcc.cohorts.column_map import CONTRACT_COLUMNS
 from mtl_hcc.command_line.config import build_parser, read_config
 from mtl_hcc.errors import ConfigError

@@ -17,8 +17,10 @@ from tiny_runs import BRIEF, CONFIGS, PHANTOM, QUIET, call, copy_cohort, ct_flag
 from tiny_training import write_clinical_cohort
 
 from mtl_hcc import evaluate, fit, predict
-from mtl_hcc.command_line.config import build_parser, config_from_dict, plain_config
+from mtl_hcc.command_line.config import build_parser, config_from_dict, plain_config, read_config
 from mtl_hcc.runs import results
+from mtl_hcc.runs.train_fold import train_fold
+from mtl_hcc.training import module
 from mtl_hcc.training.module import MultiTaskModule
 
 pytestmark = pytest.mark.xdist_group("phantom run")
@@ -434,14 +436,14 @@ def test_a_k_fold_run_killed_between_folds_goes_on_where_it_stopped(clinical_run
     real = fit.train_fold
     trained: list[int] = []
 
-    def dying(*arguments: Any, fold: int) -> Any:
+    def dying(*arguments: Any, fold: int, **parts: Any) -> Any:
         if fold == 1:
             raise KeyboardInterrupt
-        return real(*arguments, fold=fold)
+        return real(*arguments, fold=fold, **parts)
 
-    def counting(*arguments: Any, fold: int) -> Any:
+    def counting(*arguments: Any, fold: int, **parts: Any) -> Any:
         trained.append(fold)
-        return real(*arguments, fold=fold)
+        return real(*arguments, fold=fold, **parts)
 
     flags = clinical_flags(clinical_run, "killed")
     monkeypatch.setattr(fit, "train_fold", dying)
@@ -459,3 +461,26 @@ def test_a_k_fold_run_killed_between_folds_goes_on_where_it_stopped(clinical_run
     for name in ("predictions.csv", "metrics.csv"):
         expected, found = (pd.read_csv(clinical_run / run / name) for run in ("run", "killed"))
         pd.testing.assert_frame_equal(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_each_fold_builds_its_network_once_and_draws_what_the_fold_alone_would(
+    clinical_run, monkeypatch
+):
+    built: list[int] = []
+    real = module.build_network
+
+    def counting(*arguments: Any) -> Any:
+        built.append(1)
+        return real(*arguments)
+
+    flags = clinical_flags(clinical_run, "counted")
+    monkeypatch.setattr(module, "build_network", counting)
+    assert call(fit.main, *flags).code == 0
+    assert len(built) == 3
+    parser = build_parser("")
+    config = read_config(parser, flags)
+    for fold in (0, 2):
+        alone = train_fold(parser, config, clinical_run / f"alone_{fold}", fold=fold)
+        rows = pd.read_csv(clinical_run / "counted" / "predictions.csv")
+        expected = rows[rows["fold"] == fold].reset_index(drop=True)["risk"]
+        np.testing.assert_allclose(alone.predictions["risk"], expected, rtol=1e-6)

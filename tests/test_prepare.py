@@ -44,6 +44,11 @@ def test_it_ends_with_the_paths_and_the_command_that_trains(cohort, tmp_path):
     assert f"--data.cohort {cohort} --data.store {store}" in done.out
 
 
+def test_it_builds_no_network(cohort, monkeypatch):
+    monkeypatch.setattr("mtl_hcc.training.module.build_network", None)
+    assert prepared(cohort).code == 0
+
+
 def test_the_quality_report_holds_the_measurements_of_the_phantom(phantom_run, cohort, tmp_path):
     prepared(cohort)
     quality = pd.read_csv(tmp_path / "store" / "quality.csv").set_index("patient_id")

@@ -140,6 +140,14 @@ def _as_settings(part: Any) -> Any:
     return asdict(part) if isinstance(part, Zone) else part
 
 
+def settled_config(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
+    """Return the plain values that a config keeps when they are written, read and written again.
+
+    The first reading may leave empty ``init_args``, which the second drops.
+    """
+    return plain_config(parser, config_from_dict(parser, plain_config(parser, config)))
+
+
 def config_text(values: Mapping[str, Any]) -> str:
     """Return ``config.yaml``: the versions as comments, then every setting."""
     lines = [f"# python {platform.python_version()}"]
@@ -153,6 +161,28 @@ def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
     Raises:
         ConfigError: where parts do not fit together.
     """
+    parts = _instantiate(parser, config)
+    _check_parts(parts.model, parts.data)
+    return parts
+
+
+def instantiate_data(config: Namespace) -> CohortDataModule:
+    """Build the data of a config alone: preparing a cohort needs no network.
+
+    Args:
+        config: As :func:`read_config` or :func:`config_from_dict` gives it, with its seed.
+
+    Raises:
+        ConfigError: where the settings under ``data`` do not fit together.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(CohortDataModule, "data")
+    data: CohortDataModule = _instantiate(parser, Namespace(data=config.data)).data
+    return data
+
+
+def _instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
+    """Build the classes of a parser, with a message where they refuse their settings."""
     try:
         parts: Namespace = parser.instantiate(config)
     # Torch says of some sizes that it cannot make such layers by a RuntimeError.
@@ -166,7 +196,6 @@ def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
             expected="a value for every setting that is named",
             remedy="Look for one that is empty (null), and give it or leave it out.",
         ) from error
-    _check_parts(parts.model, parts.data)
     return parts
 
 

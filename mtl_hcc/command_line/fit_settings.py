@@ -14,6 +14,7 @@ _MOST_RESAMPLES = 100_000
 _TAKEN = ("network", "oracle")
 """Names of models in the tables of every run."""
 
+Repeat = Literal["always", "never"]
 WandbMode = Literal["offline", "online", "disabled"]
 _FROM_PRIVATE: tuple[WandbMode, ...] = ("disabled", "offline", "online")
 _IN_ENVIRONMENT: dict[str, WandbMode] = {
@@ -53,6 +54,9 @@ class FitSettings:
             an ablation); the run's own name when left out.
         patience: Epochs without a better validation loss before training stops.
         ckpt_path: ``last`` goes on with a run that was stopped; or the path of a checkpoint.
+        repeat: What to do where the run folder holds a run of these very settings and data:
+            ``always`` moves it aside and trains anew; ``never`` leaves it as it is when it is
+            finished, and goes on when it was stopped. Any other run is moved aside by both.
         baselines: Name to the covariates of a clinical model fitted beside the network on the same
             training patients (Cox for survival, logistic regression for classes); a covariate is
             ``linear``, ``log`` or its list of levels.
@@ -66,6 +70,7 @@ class FitSettings:
     wandb_group: str | None = None
     patience: int = 20
     ckpt_path: str | None = None
+    repeat: Repeat = "always"
     baselines: dict[str, dict[str, CovariateKind]] = field(default_factory=dict)
     bootstraps: int = 1000
 

@@ -17,7 +17,7 @@ def suggestions(parser: ArgumentParser, message: str) -> list[str]:
         parser: That complained.
         message: Of its ``ArgumentError``.
     """
-    settings = [a.dest for a in parser._actions if a.dest and not a.dest.endswith(".help")]
+    settings = [name for name in _settings(parser) if not name.endswith(".help")]
     if found := re.search(r"unrecognized arguments: -*([\w.]+)", message):
         return _closest(found[1], settings)
     if found := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
@@ -29,6 +29,14 @@ def suggestions(parser: ArgumentParser, message: str) -> list[str]:
         of_class = re.search(r"class_path(?:=| )'([\w.]+)'", message)
         return _closest(found[1], _arguments(of_class[1]) if of_class else settings)
     return []
+
+
+def _settings(parser: ArgumentParser) -> dict[str, Any]:
+    """Return the settings of a parser by name, each as its action.
+
+    Neither argparse nor jsonargparse has a public way to list them (python/cpython#144932).
+    """
+    return {action.dest: action for action in parser._actions if action.dest}
 
 
 def _closest(name: str, known: Iterable[str]) -> list[str]:
@@ -49,8 +57,8 @@ def _class_names(parser: ArgumentParser, message: str) -> set[str]:
     setting = re.search(r"Parser key \"([\w.]+)\"", message)
     kinds: list[Any] = [
         getattr(action, "_typehint", None)
-        for action in parser._actions
-        if setting and action.dest == setting[1]
+        for name, action in _settings(parser).items()
+        if setting and name == setting[1]
     ]
     return {kind.__name__ for hint in kinds for kind in _subclasses(hint)}
 

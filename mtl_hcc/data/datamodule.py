@@ -233,13 +233,23 @@ class CohortDataModule(LightningDataModule):
         Inside ``trainer.predict`` each rank has its own share, without repeats; elsewhere one
         process sees everybody.
         """
-        predicting = self.trainer is not None and self.trainer.predicting
-        rank, world_size = self._ranks() if predicting else (0, 1)
+        if self.trainer is None or not self.trainer.predicting:
+            return self.everybody()
+        return self._in_order(*self._ranks())
+
+    def everybody(self) -> DataLoader[PatientSample]:
+        """Return all patients of all splits, in the table's order, for one process.
+
+        It asks no trainer: after a training on several devices the first rank predicts alone.
+        """
+        return self._in_order(0, 1)
+
+    def _in_order(self, rank: int, world_size: int) -> DataLoader[PatientSample]:
+        """Return a rank's share of all patients, in the table's order."""
         shares = np.array_split(np.arange(len(self.table)), world_size)
-        dataset = self._dataset(None, rows=shares[rank])
         # No batch sampler of our own: Lightning wraps the one of a prediction loader.
         return DataLoader(
-            dataset,
+            self._dataset(None, rows=shares[rank]),
             batch_size=-(-self.batch_size // world_size),
             num_workers=self.workers,
             collate_fn=self.collate,

@@ -57,6 +57,34 @@ def refuse_changes(run: pd.DataFrame, now: pd.DataFrame, path: Path) -> None:
     )
 
 
+def check_same_folds(expected: pd.DataFrame, found: pd.DataFrame, *, where: str) -> None:
+    """Raise unless patients known to both are in the same split of every fold.
+
+    Args:
+        expected: ``patient_id, fold, split`` of the run that others are compared with.
+        found: The same of another run.
+        where: That run, for the message.
+
+    Raises:
+        SplitError: naming the first patient who is in another split.
+    """
+    key = ["patient_id", "fold"]
+    one, other = (table[[*key, "split"]].drop_duplicates() for table in (expected, found))
+    folds = [sorted(set(table["fold"])) for table in (one, other)]
+    both, moved = len(one.merge(other, on=key)), _moved(one, other).sort_values(key)
+    if folds[0] == folds[1] and moved.empty and both:
+        return
+    found_here = f"folds {folds[1]} instead of {folds[0]}"
+    if len(moved) or not both:
+        found_here = f"{len(moved)} of {both} patients are in another split"
+    raise SplitError(
+        found_here,
+        where=where + (f", patient {moved['patient_id'].iloc[0]}" if len(moved) else ""),
+        expected="the same folds for all that are compared",
+        remedy=f"Remove the run folder of {where}, and train it again.",
+    )
+
+
 def _moved(earlier: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     """Return ``patient_id, fold, was, split`` of who is in another split of a fold."""
     both = now.merge(earlier.rename(columns={"split": "was"}), on=["patient_id", "fold"])

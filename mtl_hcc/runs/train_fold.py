@@ -52,8 +52,32 @@ class TrainedFold:
     wandb: list[WandbLogger]
 
 
+def build_fold(parser: ArgumentParser, config: Namespace, *, fold: int) -> Namespace:
+    """Return model and data of one fold, with the weights that its seed gives.
+
+    Args:
+        parser: That parsed the config.
+        config: The parsed config.
+        fold: Number of the fold.
+    """
+    lightning.seed_everything(config.seed + fold, workers=True, verbose=False)
+    return instantiate(parser, _of_fold(config, fold))
+
+
+def _of_fold(config: Namespace, fold: int) -> Namespace:
+    """Return the config of one fold."""
+    config = config.clone()
+    config.data.fold = fold
+    return config
+
+
 def train_fold(
-    parser: ArgumentParser, config: Namespace, folder: Path, *, fold: int
+    parser: ArgumentParser,
+    config: Namespace,
+    folder: Path,
+    *,
+    fold: int,
+    parts: Namespace | None = None,
 ) -> TrainedFold | None:
     """Train one fold and predict everybody with its best weights.
 
@@ -62,15 +86,15 @@ def train_fold(
         config: The parsed config.
         folder: Gets ``checkpoints/``, ``history.csv`` and ``model/``.
         fold: Number of the fold.
+        parts: From :func:`build_fold`, no random number having been drawn since; built here when
+            not given.
 
     Returns:
         The trained fold; ``None`` on every rank but the first.
     """
     _quiet()
-    config = config.clone()
-    config.data.fold = fold
-    lightning.seed_everything(config.seed + fold, workers=True, verbose=False)
-    parts = instantiate(parser, config)
+    parts = parts or build_fold(parser, config, fold=fold)
+    config = _of_fold(config, fold)
     module: MultiTaskModule = parts.model
     datamodule: CohortDataModule = parts.data
     datamodule.run_splits = Path(config.run) / SPLITS
@@ -151,7 +175,6 @@ def predict_fold(
     device: torch.device | str,
 ) -> pd.DataFrame:
     """Fit the baseline hazards on the training split, then return everybody's predictions."""
-    datamodule.trainer = None  # all patients here, no shares of ranks
     outputs, targets, who = predict_patients(module, batches(datamodule), device=device)
     train = torch.as_tensor((who["split"] == "train").to_numpy())
     fit_baselines(module, outputs, targets, train)
@@ -160,7 +183,7 @@ def predict_fold(
 
 def batches(datamodule: CohortDataModule) -> Iterator[PatientBatch]:
     """Yield every patient once, with a progress bar."""
-    loader = datamodule.predict_dataloader()
+    loader = datamodule.everybody()
     for batch in track(loader, description="Predicting", transient=True, total=len(loader)):
         yield datamodule.on_after_batch_transfer(batch, 0)
 

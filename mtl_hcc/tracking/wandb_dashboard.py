@@ -208,9 +208,13 @@ def task_kinds(heads: Mapping[str, Any]) -> dict[str, TaskKind]:
 
 def specifications(entity: str, project: str, tasks: Mapping[str, TaskKind]) -> dict[str, str]:
     """Return the JSON of both, exactly as it would be sent: file name to content."""
-    workspace = make_workspace(entity, project, tasks)._to_model()
-    report = make_report(entity, project, tasks)._to_model()
     return {
-        "workspace.json": workspace.spec.model_dump_json(by_alias=True, exclude_none=True),
-        "report.json": report.spec.model_dump_json(by_alias=True, exclude_none=True),
+        "workspace.json": _as_sent(make_workspace(entity, project, tasks)),
+        "report.json": _as_sent(make_report(entity, project, tasks)),
     }
+
+
+def _as_sent(page: "Workspace | Report") -> str:
+    """Return what ``save()`` would send: the library has no public way to see it unsent."""
+    text: str = page._to_model().spec.model_dump_json(by_alias=True, exclude_none=True)
+    return text

@@ -91,7 +91,8 @@ def wandb_logger(
         config=plain,
         settings=wandb.Settings(silent=config.wandb == "offline", console="off"),
     )
-    # Lightning 2.6 passes anonymous=None on, which W&B 0.31 answers with a warning to the user.
+    # Lightning 2.6 always passes anonymous=None on, which W&B 0.31 answers with a warning to the
+    # user (wandb/wandb#10909). No argument of the logger keeps it from doing so.
     logger._wandb_init.pop("anonymous", None)
     return [logger]
 

@@ -1,19 +1,17 @@
 """The command: a whole study, what it leaves, prints, and does when it is given again."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from tiny_runs import BRIEF, PHANTOM, QUIET, PhantomRun, call, ct_flags
 from tiny_study import PowerCutError, clinical_flags, write_study
 
 from mtl_hcc import ablate
-from mtl_hcc.ablation import launch
 from mtl_hcc.metrics.comparisons import compare_models
 from mtl_hcc.metrics.predictions import read_predictions
+from mtl_hcc.runs import fit_process
 from mtl_hcc.runs.checkpoint import load_model
 from mtl_hcc.training.module import MultiTaskModule
 
@@ -70,7 +68,7 @@ def test_a_whole_study_on_images_gives_the_table_with_paired_intervals(
     assert module.network.image.stem.convolution.weight.shape[2:] == (1, 3, 3)
     # Printed: a line for each run, then the table.
     number = r"[01]\.\d{3}"
-    line = rf"two_phases_2d_seed1 \(\d+ seconds\): external OS C-index {number}, .*AUC {number}"
+    line = rf"two_phases_2d_seed1: external OS C-index {number}, .*AUC {number}"
     assert re.search(line, done.out)
     assert "two phases 2d" in done.out
     assert "4/4" in done.out
@@ -104,7 +102,7 @@ def test_given_again_only_what_changed_is_trained_and_other_folds_are_refused(
     done = call(ablate.main, *command)
     assert done.code == 2
     assert "SplitError: run no_bank_seed0, patient P" in done.err
-    assert "the same folds for all variants" in done.err
+    assert "the same folds for all that are compared" in done.err
 
 
 def test_after_ctrl_c_only_the_rest_is_trained(
@@ -122,7 +120,7 @@ def test_after_ctrl_c_only_the_rest_is_trained(
         patched.setattr(MultiTaskModule, "training_step", step)
         stopped = call(ablate.main, *command)
     assert stopped.code == 130
-    assert "Give the same command again" in stopped.err
+    assert "give the command again" in stopped.err
     started = in_process.copy()
     in_process.clear()
     done = call(ablate.main, *command)
@@ -150,8 +148,7 @@ def test_a_run_that_fails_is_named_and_the_others_are_trained(
         done = call(ablate.main, *command)
     assert done.code == 2
     assert in_process == ["full_seed0", "slow_seed0", "no_bank_seed0"]
-    assert "slow_seed0 (" in done.out
-    assert "failed: ended by signal 9" in done.out
+    assert "slow_seed0: failed: ended by signal 9" in done.out
     assert "Not in the table, for not finished: 1 of 3 runs (slow_seed0)." in done.out
     assert "RunError: slow_seed0" in done.err
     assert "1 of 3 runs failed" in done.err
@@ -165,28 +162,21 @@ def test_list_prints_the_plan_and_writes_nothing(command: list[str], tmp_path: P
     lines = done.out.splitlines()
     (line,) = [line for line in lines if "no_bank" in line and "to do" in line]
     assert line.split() == ["no_bank", "to", "do", "model.risk_bank:", "null"]
-    assert (
-        "2 runs, 0 finished, 2 to train. How long they take is known after the first." in done.out
-    )
+    assert "2 runs, 0 finished, 2 to train." in done.out
     assert not (tmp_path / "run").exists()
     assert not (tmp_path / "store").exists()
 
 
-def test_only_trains_what_it_names_the_table_waits_and_the_time_is_estimated(
+def test_only_trains_what_it_names_and_the_table_waits(
     command: list[str], in_process: list[str], tmp_path: Path
 ):
-    (tmp_path / "run").mkdir()
-    seconds = pd.DataFrame({"epoch": [0, 1], "system/epoch_seconds": [200.0, 400.0]})
-    seconds.to_csv(tmp_path / "run" / "history.csv", index=False)
-    done = call(ablate.main, *command, "--list", "--jobs", "2")
-    assert f"2 to train: about 10 minutes, as {tmp_path / 'run'} took." in done.out
     done = call(ablate.main, *command, "--only", "no_bank_seed0")
     assert done.code == 0, done.err
     assert in_process == ["no_bank_seed0"]
     assert "No table yet: the full design is not finished." in done.out
     assert not (tmp_path / "run" / "ablation.csv").exists()
     done = call(ablate.main, *command, "--list")
-    assert re.search(r"1 finished, 1 to train: about \d+ seconds, as the 1 trained so", done.out)
+    assert "2 runs, 1 finished, 1 to train." in done.out
     done = call(ablate.main, *command, "--only", "full")
     assert in_process[1:] == ["full_seed0"]
     table = pd.read_csv(tmp_path / "run" / "ablation.csv")
@@ -201,6 +191,8 @@ def test_only_trains_what_it_names_the_table_waits_and_the_time_is_estimated(
         (["--model.learning_rat", "3"], ["model.learning_rate"]),
         (["--ckpt_path", "last"], ["unfinished runs go on"]),
         (["--backend", "slurm"], ["no joblib backend 'slurm'"]),
+        (["--slurm", "partition=gpu"], ["timeout_min is missing", "--slurm timeout_min=240"]),
+        (["--slurm", "timeout_min=9"], ["srun", "leave out --slurm"]),
     ],
 )
 def test_wrong_flags_end_with_a_message(flags, messages, command, in_process):
@@ -217,18 +209,19 @@ def test_jobs_below_one_are_refused(command, capsys):
     assert "0 is less than 1" in capsys.readouterr().err
 
 
-def test_several_runs_at_a_time_share_the_cores(make_plan: Callable, monkeypatch, in_process):
-    plan = make_plan({"no_bank": {"model.risk_bank": None}}, "--trainer.max_epochs", "1")
-    seen = []
-
-    def run(command, *, env, **_):
-        seen.append(env.get("OMP_NUM_THREADS"))
-        return launch.subprocess.CompletedProcess(command, 0)
-
-    monkeypatch.setattr(launch.subprocess, "run", run)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(launch.os, "cpu_count", lambda: 8)
-    ended = list(launch.train_runs(plan.runs, jobs=4))
-    assert {one.run.name for one in ended} == {run.name for run in plan.runs}
-    assert seen == ["2"] * 4
-    assert np.all([one.reason == "" for one in ended])
+def test_a_study_is_trained_by_jobs_of_a_cluster(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """submitit's own local cluster: jobs are pickled, and run in processes of their own."""
+    monkeypatch.setattr(fit_process, "CLUSTER", "local")
+    path = str(Path(ablate.__file__).parents[1])
+    monkeypatch.setenv("PYTHONPATH", path)
+    done = call(ablate.main, *command, "--slurm", "timeout_min=5", "partition=gpu")
+    assert done.code == 0, done.err
+    assert "no_bank_seed0: validation MVI AUC" in done.out
+    assert "2/2" in done.out
+    table = pd.read_csv(tmp_path / "run" / "ablation.csv")
+    assert set(table["variant"]) == {"full", "no_bank"}
+    for name in ("full_seed0", "no_bank_seed0"):
+        log = (tmp_path / "run" / "ablation" / "logs" / f"{name}.txt").read_text()
+        assert "Next: python -m mtl_hcc.report" in log

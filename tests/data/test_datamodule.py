@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from itertools import chain
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -270,6 +271,18 @@ def test_epochs_differ_and_a_resumed_run_sees_what_an_uninterrupted_one_sees(tmp
     assert first.seen + rest.seen == whole.seen
     epochs = {epoch: [seen[1:] for seen in whole.seen if seen[0] == epoch] for epoch in range(4)}
     assert all(epochs[0] != epochs[later] for later in range(1, 4))
+
+
+def test_one_process_gets_everybody_also_where_ranks_share_the_patients(tmp_path):
+    datamodule = table_only(tmp_path)
+    connector = SimpleNamespace(use_distributed_sampler=False)
+    datamodule.trainer = SimpleNamespace(
+        predicting=True, world_size=2, global_rank=1, _accelerator_connector=connector
+    )
+    share = list(chain(*(batch.patient_id for batch in datamodule.predict_dataloader())))
+    assert share == [*datamodule.table.index[30:]]
+    everybody = list(chain(*(batch.patient_id for batch in datamodule.everybody())))
+    assert everybody == [*datamodule.table.index]
 
 
 @pytest.mark.filterwarnings("ignore")

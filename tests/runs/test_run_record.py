@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tiny_training import tiny_config
 
-from mtl_hcc.ablation.fingerprint import NOT_IN_RESULTS, fingerprint
-from mtl_hcc.command_line.config import config_from_dict, instantiate
+from mtl_hcc.command_line.config import instantiate_data, settled_config
+from mtl_hcc.runs.run_record import NOT_IN_RESULTS, OF_RESULTS, fingerprint
 
 
 @pytest.fixture
-def values(make_plan, parser):
-    plan = make_plan({"no_bank": {"model.risk_bank": None}})
-    full = plan.runs[0].values
-    instantiate(parser, config_from_dict(parser, full)).data.prepare_data()
-    return full
+def values(tmp_path):
+    parser, config = tiny_config(tmp_path)
+    instantiate_data(config).prepare_data()
+    return settled_config(parser, config)
 
 
 def changed(values, key, value):
@@ -45,7 +45,7 @@ def test_a_setting_of_the_result_changes_it(values, key, value):
     assert fingerprint(changed(values, key, value)) != fingerprint(values)
 
 
-@pytest.mark.parametrize("key", NOT_IN_RESULTS)
+@pytest.mark.parametrize("key", [*NOT_IN_RESULTS, *OF_RESULTS])
 def test_where_and_how_fast_does_not(values, key):
     assert fingerprint(changed(values, key, "another")) == fingerprint(values)
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from tiny_runs import CONFIGS
 
-from mtl_hcc.ablation.plan import plan_runs
-from mtl_hcc.ablation.study import read_study
+from mtl_hcc.ablation.study_file import read_study
+from mtl_hcc.ablation.variants import plan_ablation
 from mtl_hcc.command_line.config import build_parser, config_from_dict, instantiate, plain_config
 from mtl_hcc.errors import ConfigError
 
@@ -17,17 +17,17 @@ SHIPPED = [CONFIGS / "ct_mtl.yaml", CONFIGS / "ablation" / "ct_mtl.yaml"]
 @pytest.fixture(scope="module")
 def shipped():
     study = read_study(SHIPPED[1])
-    return plan_runs(build_parser(""), ["--config", str(SHIPPED[0])], study)
+    return plan_ablation(build_parser(""), ["--config", str(SHIPPED[0])], study)
 
 
 def designs(plan):
     """Return the values of each variant with the first seed."""
-    return {run.variant: run.values for run in plan.runs if run.seed == plan.study.seeds[0]}
+    return {run.variant: run.values for run in plan.runs if run.seed == plan.runs[0].seed}
 
 
 def test_the_shipped_study_plans_every_variant_with_every_seed(shipped):
     assert len(shipped.runs) == 14 * 3
-    assert shipped.variants[0] == "full"
+    assert shipped.runs[0].variant == "full"
     assert len({run.folder for run in shipped.runs}) == len(shipped.runs)
     for run in shipped.runs:
         assert run.values["seed"] == run.seed
@@ -105,7 +105,7 @@ def test_another_preparation_gets_a_store_of_its_own_with_the_same_splits(tmp_pa
     variants = "variants: {coarse: {data: {preparation: {spacing_mm: 3.0}}}}"
     (tmp_path / "study.yaml").write_text(variants)
     study = read_study(tmp_path / "study.yaml")
-    plan = plan_runs(build_parser(""), ["--config", str(SHIPPED[0])], study)
+    plan = plan_ablation(build_parser(""), ["--config", str(SHIPPED[0])], study)
     full, coarse = (run.values["data"] for run in plan.runs)
     assert coarse["store"] == "prepared/ct_mtl_coarse"
     assert coarse["split"]["class_path"].endswith("SplitFile")
@@ -126,6 +126,7 @@ def test_another_preparation_gets_a_store_of_its_own_with_the_same_splits(tmp_pa
         ({"data": {"rotate": "sometimes"}}, ["data.rotate", "bool", "sometimes"]),
         ({"seed": 7}, ["may not change seed", "the seeds of the study"]),
         ({"run": "elsewhere"}, ["may not change run", "a folder of its own"]),
+        ({"repeat": "never"}, ["may not change repeat", "what is finished is kept"]),
         ({"ckpt_path": "last"}, ["may not change ckpt_path", "go on by themselves"]),
         ({"data.store": "elsewhere"}, ["may not change data.store"]),
         ({"data.cohort": "elsewhere"}, ["may not change data.cohort", "the same patients"]),

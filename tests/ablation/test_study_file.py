@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_hcc.ablation.study import read_study
+from mtl_hcc.ablation.study_file import read_study
 from mtl_hcc.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

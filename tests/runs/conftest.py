@@ -1,0 +1,5 @@
+"""Runs without a process for each."""
+
+from tiny_study import in_process
+
+__all__ = ["in_process"]
