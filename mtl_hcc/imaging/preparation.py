@@ -8,7 +8,7 @@ from typing import Any, Literal
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.patient import CT_PHASES, MRI_PHASES
 
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 """Raised whenever the code prepares differently from the same recipe, so that stores go stale."""
 
 
