@@ -12,9 +12,9 @@ from rich.console import Console
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.command_line.config import (
-    build_parser,
     config_text,
     instantiate,
+    parser_for,
     plain_config,
     read_config,
 )
@@ -23,14 +23,16 @@ from mtl_hcc.command_line.fit_settings import check_settings, wandb_mode
 from mtl_hcc.command_line.trainer_settings import check_trainer
 from mtl_hcc.data.prepared_cohort import SPLITS
 from mtl_hcc.data.split_file import read_splits
+from mtl_hcc.estimators.baselines import check_baselines
 from mtl_hcc.metrics.results_table import print_results
 from mtl_hcc.runs.results import evaluate_run, show_in_wandb
 from mtl_hcc.runs.resume import checkpoint_to_resume
-from mtl_hcc.runs.run_claim import CONFIG, claimed, keep_earlier_run
+from mtl_hcc.runs.run_claim import CONFIG, claimed, fold_folders, keep_earlier_run
 from mtl_hcc.runs.train_fold import TrainedFold, train_fold
+from mtl_hcc.runs.train_tables import TableFold, train_tables
 from mtl_hcc.tracking.wandb_run import close, wandb_logger
 
-DESCRIPTION = """Train a multi-task network for HCC and evaluate it.
+DESCRIPTION = """Train a multi-task network for HCC, or an estimator on tables, and evaluate it.
 
 With your data:  python -m mtl_hcc.fit --config configs/ct_mtl.yaml --data.cohort PATH
 Without data:    the same without --data.cohort; a phantom cohort with known truth is made.
@@ -42,7 +44,7 @@ patients.csv, quarantine.csv, model/."""
 @report_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = build_parser(DESCRIPTION, prog="python -m mtl_hcc.fit")
+    parser = parser_for(arguments, DESCRIPTION, prog="python -m mtl_hcc.fit")
     config = read_config(parser, arguments)
     config.wandb = wandb_mode(config.wandb, sys.argv[1:] if arguments is None else arguments)
     run = Path(config.run)
@@ -64,10 +66,12 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
     """
     run = Path(config.run)
     check_settings(config)
+    if "estimator" in config:
+        return _finish(parser, config, train_tables(parser, config, run))
     check_trainer(config.trainer)
     if _is_first_rank():
         _begin(parser, config, run)
-    folders = _fold_folders(run / SPLITS, run)
+    folders = fold_folders(read_splits(run / SPLITS), run)
     finished: list[TrainedFold] = []
     for number, folder in folders.items():
         fold = train_fold(parser, config, folder, fold=number)
@@ -77,13 +81,22 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
             close(fold.wandb)
     if not finished:
         return None
+    return _finish(parser, config, finished)
+
+
+def _finish(
+    parser: ArgumentParser, config: Namespace, finished: Sequence[TrainedFold | TableFold]
+) -> pd.DataFrame:
+    """Write and show what all folds together found."""
+    run = Path(config.run)
     result = evaluate_run(config, finished, run)
     plain = plain_config(parser, config)
-    alone = len(folders) == 1
+    alone = len(finished) == 1
     wandb = finished[0].wandb if alone else wandb_logger(config, run, plain, part="results")
     show_in_wandb(wandb, result)
     print_results(result.table)
-    _say_what_is_where(run, model=folder)
+    folders = fold_folders(read_splits(run / SPLITS), run)
+    _say_what_is_where(run, model=list(folders.values())[-1])
     return result.metrics
 
 
@@ -94,8 +107,9 @@ def _begin(parser: ArgumentParser, config: Namespace, run: Path) -> None:
     splits = run / SPLITS
     if config.ckpt_path is not None:
         parts.data.run_splits = splits  # setup refuses others
-    parts.data.fold = min(_fold_folders(Path(config.data.store) / SPLITS, run))
+    parts.data.fold = min(fold_folders(read_splits(Path(config.data.store) / SPLITS), run))
     parts.data.setup("fit")
+    check_baselines(config.baselines, parts.data.table)
     parts.data.train_dataloader()
     if config.ckpt_path is None:
         keep_earlier_run(run)
@@ -103,16 +117,10 @@ def _begin(parser: ArgumentParser, config: Namespace, run: Path) -> None:
         weights, epochs = parts.model.state_dict(), config.trainer.max_epochs
         if not splits.is_file():  # of an earlier version
             splits = Path(config.data.store) / SPLITS
-        for folder in _fold_folders(splits, run).values():
+        for folder in fold_folders(read_splits(splits), run).values():
             checkpoint_to_resume(config.ckpt_path, folder, weights, max_epochs=epochs)
     parts.data.begin_run(run, goes_on=config.ckpt_path is not None)
     write_bytes(run / CONFIG, config_text(plain_config(parser, config)).encode())
-
-
-def _fold_folders(splits: Path, run: Path) -> dict[int, Path]:
-    """Return the folder of each fold: that of the run where there is one fold."""
-    folds = sorted(read_splits(splits)["fold"].unique())
-    return {int(fold): run / f"fold_{fold}" if len(folds) > 1 else run for fold in folds}
 
 
 def _is_first_rank() -> bool:

@@ -12,7 +12,8 @@ import pandas as pd
 from mtl_hcc import __version__
 
 NOT_IN_RESULTS = (
-    *("run", "ckpt_path", "wandb", "wandb_project", "wandb_group", "baselines", "bootstraps"),
+    *("run", "ckpt_path", "wandb", "wandb_project", "wandb_group"),
+    *("baselines", "strong_baselines", "bootstraps"),
     *("data.workers", "data.cache", "data.preparation_workers", "data.preparation_backend"),
     *("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.log_every_n_steps"),
 )

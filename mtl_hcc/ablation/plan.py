@@ -22,6 +22,7 @@ SAME_FOR_ALL = {
     "run": "a folder of its own for each run",
     "ckpt_path": "unfinished runs, which go on by themselves",
     "baselines": "none: they do not depend on the variant",
+    "strong_baselines": "none: they do not depend on the variant",
     "data.store": "a store for each preparation",
     "data.cohort": "the same patients for all variants",
     "data.source": "the same patients for all variants",
@@ -95,13 +96,13 @@ def plan_runs(parser: ArgumentParser, flags: Sequence[str], study: Study) -> Pla
             where="--ckpt_path",
             remedy="Leave it out: give the same command again, and unfinished runs go on.",
         )
-    full["baselines"] = {}
+    full |= {"baselines": {}, "strong_baselines": False}
     cohort = _built(parser, full, "").cohort_root
     designs = {FULL: (full, "")}
     for name, settings in study.variants.items():
         where = f"{study.path}, variant {name!r}"
         changed = _with_settings(parser, flags, settings, where)
-        changed["baselines"] = {}
+        changed |= {"baselines": {}, "strong_baselines": False}
         _refuse_other_patients(full, changed, where)
         if changed == full:
             raise ConfigError(

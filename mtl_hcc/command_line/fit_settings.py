@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mtl_hcc.data.covariates import CovariateKind
+from mtl_hcc.covariates.reader import CovariateKind
 from mtl_hcc.errors import ConfigError
 
 _LARGEST_SEED = 2**32 - 1
 """NumPy's."""
 _MOST_RESAMPLES = 100_000
-_TAKEN = ("network", "oracle")
+_TAKEN = ("network", "table estimator", "oracle", "region statistics", "all clinical columns")
 """Names of models in the tables of every run."""
 
 WandbMode = Literal["offline", "online", "disabled"]
@@ -55,7 +55,10 @@ class FitSettings:
         ckpt_path: ``last`` goes on with a run that was stopped; or the path of a checkpoint.
         baselines: Name to the covariates of a clinical model fitted beside the network on the same
             training patients (Cox for survival, logistic regression for classes); a covariate is
-            ``linear``, ``log`` or its list of levels.
+            ``linear``, ``log`` (log10(x + 1)) or its list of levels.
+        strong_baselines: Beside a run with images also fit, with a ridge chosen on the training
+            patients, *region statistics* (mean and spread of tumor, margin zone and liver, log
+            tumor volume) and *all clinical columns* together.
         bootstraps: Resamples of the patients behind each interval.
     """
 
@@ -67,6 +70,7 @@ class FitSettings:
     patience: int = 20
     ckpt_path: str | None = None
     baselines: dict[str, dict[str, CovariateKind]] = field(default_factory=dict)
+    strong_baselines: bool = True
     bootstraps: int = 1000
 
 
@@ -90,7 +94,7 @@ def check_settings(config: Any) -> None:
             not 0 <= config.bootstraps <= _MOST_RESAMPLES,
             f"0 (no intervals) or more, up to {_MOST_RESAMPLES}; papers use 1000",
         ),
-        "baselines": (bool(taken), f"other names than {' and '.join(_TAKEN)}"),
+        "baselines": (bool(taken), f"other names than {', '.join(_TAKEN)}"),
     }
     for name, (is_wrong, expected) in wrong.items():
         if is_wrong:

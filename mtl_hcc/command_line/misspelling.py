@@ -17,7 +17,7 @@ def suggestions(parser: ArgumentParser, message: str) -> list[str]:
         parser: That complained.
         message: Of its ``ArgumentError``.
     """
-    settings = [a.dest for a in parser._actions if a.dest and not a.dest.endswith(".help")]
+    settings = settings_of(parser)
     if found := re.search(r"unrecognized arguments: -*([\w.]+)", message):
         return _closest(found[1], settings)
     if found := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
@@ -29,6 +29,15 @@ def suggestions(parser: ArgumentParser, message: str) -> list[str]:
         of_class = re.search(r"class_path(?:=| )'([\w.]+)'", message)
         return _closest(found[1], _arguments(of_class[1]) if of_class else settings)
     return []
+
+
+def settings_of(parser: ArgumentParser) -> list[str]:
+    """Return the dotted names of all settings.
+
+    Args:
+        parser: Whose settings they are.
+    """
+    return [a.dest for a in parser._actions if a.dest and not a.dest.endswith(".help")]
 
 
 def _closest(name: str, known: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.estimators.fitted_rows import fitted_in_words
 from mtl_hcc.figures.canvas import (
     BLUE,
     VERMILION,
@@ -16,7 +17,6 @@ from mtl_hcc.figures.canvas import (
 )
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.prediction_columns import ORACLE
-from mtl_hcc.tables.fitted_rows import fitted_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mtl_hcc.covariates.column_names import readable_name
 from mtl_hcc.figures.canvas import BLACK, BLUE, VERMILION, describe, empty_figure, note
 from mtl_hcc.metrics.statistic import NotComputableError
 from mtl_hcc.tables.axis_values import round_values
-from mtl_hcc.tables.column_names import readable_name
 from mtl_hcc.tables.nomogram import MOST_POINTS, Nomogram
 from mtl_hcc.tables.outcome_nomograms import outcome_nomogram
 

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from mtl_hcc.covariates.column_names import readable_name
+from mtl_hcc.estimators.fitted_rows import fitted_on_train
 from mtl_hcc.tables.center_values import FEWEST_EVENTS, CenterValues, center_values
-from mtl_hcc.tables.column_names import readable_name
-from mtl_hcc.tables.fitted_rows import fitted_on_train
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 
 PRINTED = ["Task", "Metric", "Center", "Patients", "Events", "Value (95% CI)", "Weight", "Note"]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.estimators.fitted_rows import UNSEEN
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.pooling import Pooled, logit_errors, pool_shares
 from mtl_hcc.metrics.statistic import NotComputableError
 from mtl_hcc.metrics.thresholds import TRAIN
-from mtl_hcc.tables.fitted_rows import UNSEEN
 from mtl_hcc.tables.main_metrics import main_rows
 
 FEWEST_EVENTS = 5
