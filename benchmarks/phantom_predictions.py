@@ -5,7 +5,8 @@ import pandas as pd
 
 from mtl_hcc.cohorts.phantom.phantom_cohort import draw_tables
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
-from mtl_hcc.estimators.clinical_baseline import clinical_baseline
+from mtl_hcc.estimators.baselines import baseline_rows, listed_baseline
+from mtl_hcc.estimators.features import PatientTables
 from mtl_hcc.estimators.oracle import oracle_predictions
 
 TASKS = {"os": "survival", "rfs": "survival", "mvi": "class"}
@@ -36,7 +37,11 @@ def four_models(settings: PhantomSettings) -> pd.DataFrame:
         "tumor size": {"tumor_diameter_mm": "log"},
         "AFP": {"afp_ng_ml": "log"},
     }
-    parts = [clinical_baseline(table, splits, TASKS, of, name) for name, of in models.items()]
+    tables = PatientTables(table)
+    parts = [
+        baseline_rows(name, listed_baseline(of), tables, splits, TASKS)
+        for name, of in models.items()
+    ]
     known = oracle[["patient_id", "os_log_hazard", "rfs_log_hazard", "mvi_probability"]]
     parts.append(oracle_predictions(known, table.reset_index().set_index("patient_id"), splits))
     return pd.concat(parts, ignore_index=True)

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.command_line.config import (
-    build_parser,
     config_text,
+    parser_for,
     plain_config,
     read_config,
     settled_config,
@@ -25,15 +25,17 @@ from mtl_hcc.command_line.trainer_settings import check_trainer
 from mtl_hcc.data.prepared_cohort import SPLITS
 from mtl_hcc.data.split_file import read_splits
 from mtl_hcc.errors import CheckpointError
+from mtl_hcc.estimators.baselines import check_baselines
 from mtl_hcc.metrics.results_table import print_results
 from mtl_hcc.runs.results import evaluate_run, show_in_wandb
 from mtl_hcc.runs.resume import checkpoint_to_resume
-from mtl_hcc.runs.run_claim import CONFIG, claimed, keep_earlier_run
+from mtl_hcc.runs.run_claim import CONFIG, claimed, fold_folders, keep_earlier_run
 from mtl_hcc.runs.run_record import last_checkpoints, record_beginning, record_end, state_of
 from mtl_hcc.runs.train_fold import TrainedFold, build_fold, train_fold
+from mtl_hcc.runs.train_tables import TableFold, train_tables
 from mtl_hcc.tracking.wandb_run import close, wandb_logger
 
-DESCRIPTION = """Train a multi-task network for HCC and evaluate it.
+DESCRIPTION = """Train a multi-task network for HCC, or an estimator on tables, and evaluate it.
 
 With your data:  python -m mtl_hcc.fit --config configs/ct_mtl.yaml --data.cohort PATH
 Without data:    the same without --data.cohort; a phantom cohort with known truth is made.
@@ -46,7 +48,7 @@ patients.csv, quarantine.csv, model/."""
 @report_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = build_parser(DESCRIPTION, prog="python -m mtl_hcc.fit")
+    parser = parser_for(arguments, DESCRIPTION, prog="python -m mtl_hcc.fit")
     config = read_config(parser, arguments)
     config.wandb = wandb_mode(config.wandb, sys.argv[1:] if arguments is None else arguments)
     run = Path(config.run)
@@ -71,13 +73,14 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
     """
     config, run = config.clone(), Path(config.run)
     check_settings(config)
+    if "estimator" in config:
+        fitted = train_tables(parser, config, run)
+        return _finish(parser, config, fitted) if fitted else _finished_before(run)
     check_trainer(config.trainer)
     parts = build_fold(parser, config, fold=0)
     if not _begin(parser, config, run, parts):
-        print("This run finished before, with these settings and data: nothing is left to do.")
-        _say_what_is_where(run)
-        return pd.read_csv(run / "metrics.csv")
-    folders = _fold_folders(run / SPLITS, run)
+        return _finished_before(run)
+    folders = fold_folders(read_splits(run / SPLITS), run)
     finished: list[TrainedFold] = []
     for number, folder in folders.items():
         if number != 0 or parts.data.fold != 0:
@@ -89,15 +92,30 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
             close(fold.wandb)
     if not finished:
         return None
+    return _finish(parser, config, finished)
+
+
+def _finish(
+    parser: ArgumentParser, config: Namespace, finished: Sequence[TrainedFold | TableFold]
+) -> pd.DataFrame:
+    """Write and show what all folds together found."""
+    run = Path(config.run)
     result = evaluate_run(config, finished, run)
     plain = plain_config(parser, config)
-    alone = len(folders) == 1
+    alone = len(finished) == 1
     wandb = finished[0].wandb if alone else wandb_logger(config, run, plain, part="results")
     show_in_wandb(wandb, result)
     print_results(result.table)
     record_end(run, settled_config(parser, config))
     _say_what_is_where(run)
     return result.metrics
+
+
+def _finished_before(run: Path) -> pd.DataFrame:
+    """Say that nothing is left to do, and return the metrics of the finished run."""
+    print("This run finished before, with these settings and data: nothing is left to do.")
+    _say_what_is_where(run)
+    return pd.read_csv(run / "metrics.csv")
 
 
 def _begin(parser: ArgumentParser, config: Namespace, run: Path, parts: Namespace) -> bool:
@@ -140,8 +158,9 @@ def _check_and_claim(
     """Look at everything that can be wrong; then move an earlier run aside, and begin this one."""
     if config.ckpt_path is not None:
         parts.data.run_splits = run / SPLITS  # setup refuses others
-    parts.data.fold = min(_fold_folders(Path(config.data.store) / SPLITS, run))
+    parts.data.fold = min(fold_folders(read_splits(Path(config.data.store) / SPLITS), run))
     parts.data.setup("fit")
+    check_baselines(config.baselines, parts.data.table)
     parts.data.train_dataloader()
     if config.ckpt_path is None:
         keep_earlier_run(run)
@@ -158,14 +177,8 @@ def _check_checkpoints(wanted: str, config: Namespace, run: Path, parts: Namespa
     if not splits.is_file():  # of an earlier version
         splits = Path(config.data.store) / SPLITS
     weights, epochs = parts.model.state_dict(), config.trainer.max_epochs
-    for folder in _fold_folders(splits, run).values():
+    for folder in fold_folders(read_splits(splits), run).values():
         checkpoint_to_resume(wanted, folder, weights, max_epochs=epochs)
-
-
-def _fold_folders(splits: Path, run: Path) -> dict[int, Path]:
-    """Return the folder of each fold: that of the run where there is one fold."""
-    folds = sorted(read_splits(splits)["fold"].unique())
-    return {int(fold): run / f"fold_{fold}" if len(folds) > 1 else run for fold in folds}
 
 
 def _is_first_rank() -> bool:
@@ -175,7 +188,7 @@ def _is_first_rank() -> bool:
 
 def _say_what_is_where(run: Path) -> None:
     """Print the files of a run, and the commands that come next."""
-    *_, model = _fold_folders(run / SPLITS, run).values()
+    *_, model = fold_folders(read_splits(run / SPLITS), run).values()
     console = Console(markup=False, emoji=False)
     for name in ("metrics.csv", "predictions.csv", "history.csv", "config.yaml", "checkpoints"):
         if (run / name).exists():

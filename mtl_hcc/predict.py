@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-import torch
 from jsonargparse import ArgumentParser, Namespace
 
 from mtl_hcc.atomic import write_bytes
@@ -16,10 +15,8 @@ from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.command_line.output_place import check_output_file
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.data.training_ranges import out_of_range, read_ranges
-from mtl_hcc.runs.checkpoint import load_model
 from mtl_hcc.runs.model_config import build_data, prepare_data
-from mtl_hcc.runs.prediction_table import predict_patients, prediction_rows
-from mtl_hcc.runs.train_fold import batches
+from mtl_hcc.runs.predictor import load_predictor
 from mtl_hcc.spreadsheet_cells import csv_bytes
 
 SHOWN = 10
@@ -59,9 +56,9 @@ def predict(settings: Namespace) -> pd.DataFrame:
     Args:
         settings: As the parser gives them.
     """
-    module, values = load_model(Path(settings.checkpoint), trusted=settings.trust)
+    model = load_predictor(Path(settings.checkpoint), trusted=settings.trust)
     datamodule = build_data(
-        values,
+        model.config,
         cohort=settings.cohort,
         store=settings.store or str(Path(settings.output).with_suffix("")) + "_prepared",
         source=settings.source,
@@ -74,16 +71,14 @@ def predict(settings: Namespace) -> pd.DataFrame:
         datamodule.preparation = replace(datamodule.preparation, plausibility=settings.plausibility)
     prepare_data(datamodule, own_reader=settings.source is not None)
     datamodule.setup("predict")
-    device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    outputs, targets, who = predict_patients(module, batches(datamodule), device=device)
-    predictions = prediction_rows(module, outputs, targets, who)
+    predictions = model.predict(datamodule, device=settings.device)
     ranges = read_ranges(Path(settings.checkpoint))
     if not ranges:
         print(
             "This model carries no ranges of its training patients (training_ranges.json), so "
             "nobody was compared with them."
         )
-    reasons = out_of_range(ranges, datamodule)
+    reasons = out_of_range(ranges, datamodule, model.covariates)
     return predictions.assign(out_of_range=predictions["patient_id"].map(reasons))
 
 

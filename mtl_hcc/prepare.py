@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtl_hcc.command_line.config import build_parser, instantiate_data, read_config
+from mtl_hcc.command_line.config import instantiate_data, parser_for, read_config
 from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.command_line.output_place import check_output_folder
 
@@ -18,7 +18,7 @@ reason; volumes, spacing, liver overlap between phases and HU range stand in qua
 @report_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = build_parser(DESCRIPTION, prog="python -m mtl_hcc.prepare")
+    parser = parser_for(arguments, DESCRIPTION, prog="python -m mtl_hcc.prepare")
     config = read_config(parser, arguments)
     check_output_folder(Path(config.data.store), "--data.store")
     instantiate_data(config).prepare_data()

@@ -14,7 +14,7 @@ from mtl_hcc import __version__, cohorts
 from mtl_hcc.__main__ import VERBS
 from mtl_hcc.ablation.study_file import read_study
 from mtl_hcc.cohorts.column_map import CONTRACT_COLUMNS
-from mtl_hcc.command_line.config import build_parser, read_config
+from mtl_hcc.command_line.config import parser_for, read_config
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.patient import CLASS_COLUMNS, SURVIVAL_ENDPOINTS
 
@@ -45,7 +45,7 @@ def parse(command):
     if verb == "ablate":
         options, arguments = main.parser().parse_known_args(arguments)
         assert read_study(options.study).variants
-    return read_config(build_parser(""), arguments)
+    return read_config(parser_for(arguments, "", prog=verb), arguments)
 
 
 @pytest.fixture(autouse=True)

@@ -121,7 +121,7 @@ def test_evaluating_and_drawing_never_import_torch(predictions, tmp_path):
     program = """
 import sys
 from mtl_hcc.evaluate import main
-import mtl_hcc.estimators.clinical_baseline
+import mtl_hcc.estimators.baselines
 from mtl_hcc.figures import FIGURES
 import pandas as pd
 code = main(sys.argv[1:])

@@ -122,7 +122,8 @@ def test_survival_probabilities_fall_with_time_and_with_the_log_hazard(phantom_r
 def test_metrics_follow_the_contract_for_network_baselines_and_oracle(phantom_run):
     metrics = phantom_run.table("metrics.csv")
     assert list(metrics) == METRIC_COLUMNS
-    assert metrics["model"].unique().tolist() == ["network", "tumor size", "AFP", "BCLC", "oracle"]
+    beside = ["tumor size", "AFP", "BCLC", "region statistics", "all clinical columns", "oracle"]
+    assert metrics["model"].unique().tolist() == ["network", *beside]
     pooled = metrics[metrics["center"] == "all"]
     names = {
         "os": {"concordance_harrell"},
@@ -223,7 +224,7 @@ def test_a_figure_that_fails_does_not_end_a_run(phantom_run, monkeypatch, tmp_pa
     tables = {name: phantom_run.table(f"{name}.csv") for name in ("predictions", "metrics")}
     tables["predictions"] = tables["predictions"].assign(model="network")
     logger = SimpleNamespace(experiment=SimpleNamespace(summary={}))
-    results.show_in_wandb([logger], results.RunResult(tables, None))
+    results.show_in_wandb([logger], results.RunResult("network", tables, None))
     assert list(shown) == ["roc"]
     assert logger.experiment.summary["external/auc_mvi"] > 0
 

@@ -22,6 +22,7 @@ SAME_FOR_ALL = {
     "ckpt_path": "unfinished runs, which go on by themselves",
     "repeat": "never: what is finished is kept",
     "baselines": "none: they do not depend on the variant",
+    "strong_baselines": "none: they do not depend on the variant",
     "data.store": "a store for each preparation",
     "data.cohort": "the same patients for all variants",
     "data.source": "the same patients for all variants",

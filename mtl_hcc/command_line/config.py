@@ -15,10 +15,12 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from pytorch_lightning import Trainer
 
 from mtl_hcc.command_line.fit_settings import FitSettings
-from mtl_hcc.command_line.misspelling import suggestions
+from mtl_hcc.command_line.misspelling import settings_of, suggestions
 from mtl_hcc.command_line.plain_yaml import plain_yaml
+from mtl_hcc.command_line.what_is_trained import trains_table
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
+from mtl_hcc.estimators import TableEstimator
 from mtl_hcc.imaging.view import View, Zone
 from mtl_hcc.regions import BACKGROUND_LIVER
 from mtl_hcc.training.module import MultiTaskModule
@@ -33,24 +35,49 @@ _VERSIONS = (
     "torchsurv",
     "torchio",
     "SimpleITK",
+    "scikit-learn",
     "scikit-survival",
+    "skops",
     "numpy",
     "pandas",
 )
 
 
-def build_parser(description: str, *, prog: str | None = None) -> ArgumentParser:
-    """Return the parser whose schema are the constructors of model, data and trainer.
+def parser_for(arguments: Sequence[str] | None, description: str, *, prog: str) -> ArgumentParser:
+    """Return the parser of what a command line trains: a network, or an estimator on tables.
+
+    Args:
+        arguments: Flags; ``None`` takes those of the command line.
+        description: First lines of ``--help``.
+        prog: Command in usage lines.
+
+    Raises:
+        ConfigError: The config speaks of both, or of neither.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    return build_parser(description, prog=prog, table=trains_table(given))
+
+
+def build_parser(
+    description: str, *, prog: str | None = None, table: bool = False
+) -> ArgumentParser:
+    """Return the parser whose schema are the constructors of what is trained, and of its data.
 
     Args:
         description: First lines of ``--help``.
         prog: Command in usage lines.
+        table: Whether an estimator on tables is trained, else a network by a trainer.
     """
     parser = ArgumentParser(
         prog=prog, description=description, allow_abbrev=False, exit_on_error=False
     )
     parser.add_argument("--config", action="config", help="YAML file; flags beat what it says.")
     parser.add_class_arguments(FitSettings)
+    if table:
+        parser.add_argument("--estimator", type=TableEstimator, required=True)
+        parser.add_class_arguments(CohortDataModule, "data")
+        parser.link_arguments("seed", "data.seed")
+        return parser
     parser.add_class_arguments(MultiTaskModule, "model")
     parser.add_class_arguments(CohortDataModule, "data")
     parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=_TRAINER_SKIP)
@@ -162,7 +189,16 @@ def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
         ConfigError: where parts do not fit together.
     """
     parts = _instantiate(parser, config)
-    _check_parts(parts.model, parts.data)
+    if "model" in parts:
+        _check_parts(parts.model, parts.data)
+    elif parts.data.covariates:
+        raise ConfigError(
+            "data.covariates is set, which networks read",
+            where="data.covariates",
+            expected="the columns of an estimator under estimator.features",
+            remedy="Name them there: features: {class_path: ClinicalColumns, init_args: "
+            "{columns: ...}}.",
+        )
     return parts
 
 
@@ -273,6 +309,13 @@ def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> Config
             where=where or "command line",
             expected=f"--{flag} CLASS before it",
             remedy=f"Write for instance --{flag} NiftiFolder --{flag}.{argument} ...",
+        )
+    if "Option 'estimator" in message and "model.heads" in settings_of(parser):
+        return ConfigError(
+            "the config trains an estimator on tables (key estimator)",
+            where=where,
+            expected="a network here: keys model and trainer",
+            remedy="Name the config of a network. fit, prepare, predict and report take both.",
         )
     close = suggestions(parser, message)
     remedy = f"Did you mean {' or '.join(close)}? " if close else ""

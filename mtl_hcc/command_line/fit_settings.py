@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mtl_hcc.data.covariates import CovariateKind
+from mtl_hcc.covariates.reader import CovariateKind
 from mtl_hcc.errors import ConfigError
 
 _LARGEST_SEED = 2**32 - 1
 """NumPy's."""
 _MOST_RESAMPLES = 100_000
-_TAKEN = ("network", "oracle")
+_TAKEN = ("network", "table estimator", "oracle", "region statistics", "all clinical columns")
 """Names of models in the tables of every run."""
 
 Repeat = Literal["always", "never"]
@@ -59,7 +59,10 @@ class FitSettings:
             finished, and goes on when it was stopped. Any other run is moved aside by both.
         baselines: Name to the covariates of a clinical model fitted beside the network on the same
             training patients (Cox for survival, logistic regression for classes); a covariate is
-            ``linear``, ``log`` or its list of levels.
+            ``linear``, ``log`` (log10(x + 1)) or its list of levels.
+        strong_baselines: Beside a run with images also fit, with a ridge chosen on the training
+            patients, *region statistics* (mean and spread of tumor, margin zone and liver, log
+            tumor volume) and *all clinical columns* together.
         bootstraps: Resamples of the patients behind each interval.
     """
 
@@ -72,6 +75,7 @@ class FitSettings:
     ckpt_path: str | None = None
     repeat: Repeat = "always"
     baselines: dict[str, dict[str, CovariateKind]] = field(default_factory=dict)
+    strong_baselines: bool = True
     bootstraps: int = 1000
 
 
@@ -95,7 +99,7 @@ def check_settings(config: Any) -> None:
             not 0 <= config.bootstraps <= _MOST_RESAMPLES,
             f"0 (no intervals) or more, up to {_MOST_RESAMPLES}; papers use 1000",
         ),
-        "baselines": (bool(taken), f"other names than {' and '.join(_TAKEN)}"),
+        "baselines": (bool(taken), f"other names than {', '.join(_TAKEN)}"),
     }
     for name, (is_wrong, expected) in wrong.items():
         if is_wrong:

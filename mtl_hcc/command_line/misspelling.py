@@ -17,7 +17,7 @@ def suggestions(parser: ArgumentParser, message: str) -> list[str]:
         parser: That complained.
         message: Of its ``ArgumentError``.
     """
-    settings = [name for name in _settings(parser) if not name.endswith(".help")]
+    settings = settings_of(parser)
     if found := re.search(r"unrecognized arguments: -*([\w.]+)", message):
         return _closest(found[1], settings)
     if found := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
@@ -29,6 +29,15 @@ def suggestions(parser: ArgumentParser, message: str) -> list[str]:
         of_class = re.search(r"class_path(?:=| )'([\w.]+)'", message)
         return _closest(found[1], _arguments(of_class[1]) if of_class else settings)
     return []
+
+
+def settings_of(parser: ArgumentParser) -> list[str]:
+    """Return the dotted names of all settings.
+
+    Args:
+        parser: Whose settings they are.
+    """
+    return [name for name in _settings(parser) if not name.endswith(".help")]
 
 
 def _settings(parser: ArgumentParser) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader, Sampler
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.source import CohortSource
+from mtl_hcc.covariates.reader import CovariateKind, encode_covariates
 from mtl_hcc.data.array_cache import ArrayCache
 from mtl_hcc.data.augmentation import Augmentation
-from mtl_hcc.data.covariates import CovariateKind, encode_covariates
 from mtl_hcc.data.dataset import ImageStore, PatientDataset, PatientSample, collate
 from mtl_hcc.data.draws import TrainingBatch
 from mtl_hcc.data.endpoints import event_flags, target_columns

@@ -11,9 +11,14 @@ from mtl_hcc.split_names import meant_split
 
 
 def check_splits(
-    splits: pd.Series, table: pd.DataFrame, endpoints: Sequence[str], *, fold: int = 0
+    splits: pd.Series,
+    table: pd.DataFrame,
+    endpoints: Sequence[str],
+    *,
+    fold: int = 0,
+    needed: Sequence[str] = ("train", "validation"),
 ) -> None:
-    """Raise :class:`SplitError` when train or validation cannot serve the endpoints.
+    """Raise :class:`SplitError` when a needed split cannot serve the endpoints.
 
     Other splits may lack events: their metrics are then empty, with the reason.
 
@@ -22,17 +27,18 @@ def check_splits(
         table: The cohort's table.
         endpoints: Endpoints to train.
         fold: Number of the fold, for the message.
+        needed: Splits that the training uses.
     """
     check_columns(table, endpoints)
     _check_names(splits, fold=fold)
-    for name in ("train", "validation"):
+    for name in needed:
         members = table.loc[splits.index[splits == name]]
         if members.empty:
             found = ", ".join(f"{key} {count}" for key, count in splits.value_counts().items())
             raise SplitError(
                 f"no patient in split {name} (found: {found})",
                 where=f"data.split, fold {fold}",
-                remedy="Name a split train and one validation, or choose RandomSplit or KFold "
+                remedy=f"Name a split {' and one '.join(needed)}, or choose RandomSplit or KFold "
                 "in data.split.",
             )
         for endpoint in endpoints:

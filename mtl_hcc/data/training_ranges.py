@@ -6,6 +6,7 @@ two digits, so that no value of a single patient is given away.
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.atomic import write_bytes
+from mtl_hcc.covariates.reader import CovariateKind, level_text
 from mtl_hcc.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -58,14 +60,17 @@ class Range:
     levels: tuple[str, ...] | None = None
 
 
-def training_ranges(datamodule: "CohortDataModule") -> dict[str, Range]:
+def training_ranges(
+    datamodule: "CohortDataModule", covariates: Mapping[str, CovariateKind] | None = None
+) -> dict[str, Range]:
     """Return the ranges of the training split.
 
     Args:
         datamodule: After ``setup``.
+        covariates: Columns of the table that the model reads; those of the network by default.
     """
-    measured = measurements(datamodule)[(datamodule.splits == "train").to_numpy()]
-    kinds = datamodule.covariates
+    kinds = datamodule.covariates if covariates is None else covariates
+    measured = measurements(datamodule, kinds)[(datamodule.splits == "train").to_numpy()]
     found = {}
     for name in map(str, measured):
         kind = kinds.get(name, "log" if name in _LENGTHS else "linear")
@@ -76,13 +81,16 @@ def training_ranges(datamodule: "CohortDataModule") -> dict[str, Range]:
     return found
 
 
-def measurements(datamodule: "CohortDataModule") -> pd.DataFrame:
+def measurements(
+    datamodule: "CohortDataModule", covariates: Mapping[str, CovariateKind]
+) -> pd.DataFrame:
     """Return what is compared: measurements of the images, and the covariates; one row a patient.
 
     Args:
         datamodule: After ``setup``.
+        covariates: Columns of the table that the model reads.
     """
-    table = datamodule.table[list(datamodule.covariates)]
+    table = datamodule.table[list(covariates)]
     quality = datamodule.quality
     if quality is None:
         return table
@@ -90,7 +98,11 @@ def measurements(datamodule: "CohortDataModule") -> pd.DataFrame:
     return quality.loc[table.index, chosen].join(table)
 
 
-def out_of_range(ranges: dict[str, Range], datamodule: "CohortDataModule") -> dict[str, str]:
+def out_of_range(
+    ranges: dict[str, Range],
+    datamodule: "CohortDataModule",
+    covariates: Mapping[str, CovariateKind] | None = None,
+) -> dict[str, str]:
     """Return, for each patient, in what the training patients were different; empty if in nothing.
 
     What the preparation remarked stands there too: it may make a prediction worthless.
@@ -98,8 +110,9 @@ def out_of_range(ranges: dict[str, Range], datamodule: "CohortDataModule") -> di
     Args:
         ranges: Of the model; empty for a model that carries none.
         datamodule: The patients, after ``setup``.
+        covariates: Columns of the table that the model reads; those of the network by default.
     """
-    measured = measurements(datamodule)
+    measured = measurements(datamodule, datamodule.covariates if covariates is None else covariates)
     quality = datamodule.quality
     reasons = {}
     for patient, row in zip(measured.index, measured.to_dict("records"), strict=True):
@@ -174,7 +187,7 @@ def _is_intensity(name: str) -> bool:
 
 def _range(known: pd.Series, kind: str | list[str], *, share: float, complete: bool) -> Range:
     if isinstance(kind, list):
-        levels = tuple(sorted({_level(value) for value in known}))
+        levels = tuple(sorted({level_text(value) for value in known}))
         return Range((0.0, 0.0), (0.0, 0.0), complete, levels)
     values = known.to_numpy(dtype=np.float64)
     seen = float(values.min()), float(values.max())
@@ -212,7 +225,7 @@ def _difference(name: str, value: object, seen: Range) -> str:
     if pd.isna(value):  # type: ignore[call-overload]  # a cell, never a list
         return ""
     if seen.levels is not None:
-        level = _level(value)
+        level = level_text(value)
         known = ", ".join(seen.levels)
         return "" if level in seen.levels else f"{words} {level}; in training {known}"
     number = float(str(value))
@@ -249,8 +262,3 @@ def _in_words(name: str) -> tuple[str, str]:
 
 def _printed(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
-
-
-def _level(value: object) -> str:
-    """Return a level as written in a config: 1.0, as pandas reads 1 beside gaps, is ``1``."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

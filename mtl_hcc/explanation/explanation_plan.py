@@ -9,7 +9,7 @@ import torch
 from jsonargparse import Namespace
 
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
-from mtl_hcc.data.covariates import encode_covariates
+from mtl_hcc.covariates.reader import encode_covariates
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.dataset import PatientDataset
 from mtl_hcc.data.split_file import splits_file_of

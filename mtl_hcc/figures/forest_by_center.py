@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mtl_hcc.covariates.column_names import readable_name
 from mtl_hcc.figures.canvas import describe, empty_figure, note
 from mtl_hcc.figures.forest import (
     FONT,
@@ -20,7 +21,6 @@ from mtl_hcc.tables.by_center import (
     pooled_name,
     pooling_caption,
 )
-from mtl_hcc.tables.column_names import readable_name
 from mtl_hcc.tables.printed_numbers import value_text
 
 if TYPE_CHECKING:

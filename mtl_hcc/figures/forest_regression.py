@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.covariates.column_names import readable_name
 from mtl_hcc.figures.canvas import describe, empty_figure, note
 from mtl_hcc.figures.forest import (
     FONT,
@@ -14,7 +15,6 @@ from mtl_hcc.figures.forest import (
     draw_forest,
     forest_panels,
 )
-from mtl_hcc.tables.column_names import readable_name
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 from mtl_hcc.tables.regression import regression_caption
 from mtl_hcc.tables.regression_values import (

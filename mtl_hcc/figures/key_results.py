@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.estimators.fitted_rows import fitted_in_words
 from mtl_hcc.figures.canvas import BLUE, VERMILION, describe, empty_figure, note, plain_axes
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.split_names import in_split_order
-from mtl_hcc.tables.fitted_rows import fitted_in_words
 from mtl_hcc.tables.key_results_table import MAIN_METRICS
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mtl_hcc.covariates.column_names import readable_name
 from mtl_hcc.figures.canvas import BLACK, BLUE, VERMILION, describe, empty_figure, note
 from mtl_hcc.metrics.bootstrap import NotComputableError
-from mtl_hcc.tables.column_names import readable_name
 from mtl_hcc.tables.nomogram_points import MOST_POINTS, Nomogram, round_values
 from mtl_hcc.tables.outcome_nomograms import outcome_nomogram
 

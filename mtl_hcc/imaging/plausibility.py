@@ -43,7 +43,7 @@ def check_plausible(
     Returns:
         Columns of the quality report: for each phase ``<phase>_parenchyma`` (median intensity of
         the liver without tumor), ``_parenchyma_low`` and ``_parenchyma_high`` (5th and 99th
-        percentile), ``_tumor_mean``, ``_mask_fit``, and for CT ``_air_or_fat_share``; the rise of
+        percentile), ``_mask_fit``, and for CT ``_air_or_fat_share``; the rise of
         the parenchyma from the first phase, ``rise_to_<phase>``; ``tumor_contact``; and
         ``implausible``, the remarks.
 
@@ -95,12 +95,10 @@ def _measured(
     first = next(iter(seen))
     for phase, view in seen.items():
         fit = fits.get(phase)
-        tumor = view.values[view.tumor & view.covered]
         measured |= {
             f"{phase}_parenchyma": fit.center if fit else nothing,
             f"{phase}_parenchyma_low": fit.low if fit else nothing,
             f"{phase}_parenchyma_high": fit.high if fit else nothing,
-            f"{phase}_tumor_mean": float(tumor.mean()) if tumor.size else nothing,
             f"{phase}_mask_fit": fit.score if fit else nothing,
         }
         if hounsfield:

@@ -13,6 +13,7 @@ from mtl_hcc.imaging.plausibility import check_plausible
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.prepared_patient import PreparedPatient, PreparedView
 from mtl_hcc.imaging.read_image import foreground_points
+from mtl_hcc.imaging.region_statistics import region_statistics
 from mtl_hcc.imaging.registration_quality import agreement_of_phases
 from mtl_hcc.imaging.resample import sample_image, sample_mask
 from mtl_hcc.imaging.scan import Scan, read_scans
@@ -43,7 +44,7 @@ def prepare_patient(patient: Patient, preparation: Preparation) -> PreparedPatie
         several = len(preparation.views) > 1
         measured |= {f"{name}_{key}" if several else key: value for key, value in found.items()}
     measured |= agreement_of_phases(scans, preparation.views, views)
-    measured |= plausible | _remarks(scans, preparation)
+    measured |= plausible | region_statistics(scans) | _remarks(scans, preparation)
     return PreparedPatient(patient_id=patient.patient_id, views=views, quality=measured)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from mtl_hcc.covariates.column_names import readable_name
 from mtl_hcc.reporting.reported_study import ReportedStudy
 from mtl_hcc.split_names import in_split_order
-from mtl_hcc.tables.column_names import readable_name
 
 
 def short(value: object) -> str:
@@ -92,10 +92,28 @@ def _design(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Cohort", _cohort(cohort, setting(config, "data.source"))),
         ("Images", images or "none: clinical columns only"),
         *([("Clinical columns", ", ".join(map(readable_name, covariates)))] if covariates else []),
-        ("Network", "; ".join(network)),
-        ("Task weights", short(setting(config, "model.weighting"))),
+        *(
+            [("Estimator", estimator_in_words(config))]
+            if config.get("estimator")
+            else [
+                ("Network", "; ".join(network)),
+                ("Task weights", short(setting(config, "model.weighting"))),
+            ]
+        ),
         ("Seed", str(config.get("seed", "unknown"))),
     ]
+
+
+def estimator_in_words(config: Mapping[str, Any]) -> str:
+    """Return what an estimator on tables is, and what it reads.
+
+    Args:
+        config: Of the run, with ``estimator``.
+    """
+    features = setting(config, "estimator.init_args.features")
+    columns = setting(config, "estimator.init_args.features.init_args.columns")
+    read = ": " + ", ".join(map(readable_name, columns)) if columns else ""
+    return f"{short(config['estimator'].get('class_path'))} on {short(features)}{read}"
 
 
 def _cohort(cohort: object, source: object) -> str:

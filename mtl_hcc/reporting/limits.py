@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from mtl_hcc.covariates.clinical_columns import SURVIVAL
 from mtl_hcc.reporting.facts import is_phantom
 from mtl_hcc.reporting.reported_study import ReportedStudy
-from mtl_hcc.tables.clinical_columns import SURVIVAL
 
 FEW_EVENTS = 100
 """Below this many events an external evaluation is uncertain (Collins et al., Stat Med 2016)."""

@@ -1,16 +1,29 @@
 """What a report is about: the tables that were found, why others were not, and who was analyzed."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mtl_hcc.tables.fitted_rows import fitted_on_train
+from mtl_hcc.estimators.fitted_rows import fitted_on_train
 
 NETWORK = "network"
 """The model's name in a run that stands alone, beside its clinical baselines."""
+TABLE_ESTIMATOR = "table estimator"
+"""Likewise, where an estimator on tables was trained."""
+
+
+def own_model(config: Container[str]) -> str:
+    """Return the name of the model that a run trained.
+
+    Args:
+        config: Of the run.
+    """
+    return TABLE_ESTIMATOR if "estimator" in config else NETWORK
+
+
 FIRST = ("patient_id", "center", "split", "fold")
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 
 from mtl_hcc.errors import ConfigError, RunError
+from mtl_hcc.estimators.fitted_rows import fitted_models
 from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.metrics.prediction_remarks import prediction_remarks
 from mtl_hcc.metrics.predictions import read_predictions
 from mtl_hcc.patient import EVERYBODY
-from mtl_hcc.reporting.reported_study import NETWORK, ReportedStudy
+from mtl_hcc.reporting.reported_study import ReportedStudy, own_model
 from mtl_hcc.spreadsheet_cells import restored
 from mtl_hcc.tables.cohort_flow_table import KEPT
-from mtl_hcc.tables.fitted_rows import fitted_models
 
 CONFIG = "config.yaml"
 PREDICTIONS = "predictions.csv"
@@ -38,10 +38,10 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> Re
     Raises:
         RunError: A folder is not a finished run, with the remedy.
     """
-    alone = [NETWORK] if len(runs) == 1 else None
     title = " and ".join(run.resolve().name for run in runs)
     ablation = runs[0] / ABLATION
     runs = [full_design(run) for run in runs]
+    alone = [own_model(read_config(runs[0] / CONFIG)[0])] if len(runs) == 1 else None
     names = matched(names, len(runs)) or alone or unique_names(runs)
     parts: list[pd.DataFrame] = []
     seen: set[str] = set(names)

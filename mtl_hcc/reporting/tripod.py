@@ -8,7 +8,7 @@ import pandas as pd
 
 from mtl_hcc import __version__
 from mtl_hcc.metrics.predictions import task_kind
-from mtl_hcc.reporting.facts import is_phantom, setting, short
+from mtl_hcc.reporting.facts import estimator_in_words, is_phantom, setting, short
 from mtl_hcc.reporting.reported_study import ReportedStudy
 from mtl_hcc.reporting.tripod_items import ITEMS
 from mtl_hcc.split_names import TRAIN
@@ -131,8 +131,9 @@ def _of_config(study: ReportedStudy) -> dict[str, Answer]:
         "5a": ("part", _source(config)),
         "7": ("part", _preparation(config)),
         "9a": ("part", _predictors(config)),
-        "12a": ("known", f"Split by {short(get('data.split'))}: train is learned from, validation "
-                f"stops the training, all others are only predicted. {_folds(study)}"),
+        "12a": ("known", f"Split by {short(get('data.split'))}: train is learned from, "
+                f"{'' if config.get('estimator') else 'validation stops the training, '}"
+                f"all others are only predicted. {_folds(study)}"),
         "12c": ("part", _model(config)),
         "13": ("known", f"Class weights in the loss: {', '.join(weights)}; not recalibrated after."
                if weights else "No class imbalance method: classes enter the loss as they are."),
@@ -187,6 +188,8 @@ def _predictors(config: Mapping[str, Any]) -> str:
     columns = setting(config, "data.covariates")
     parts = [f"CT or MRI phases {short(phases)}, with drawn liver and tumor" if phases else ""]
     parts.append(f"clinical columns {short(list(columns))}" if columns else "")
+    if config.get("estimator"):
+        return f"{estimator_in_words(config)}; none was selected by the outcome."
     return f"{' and '.join(part for part in parts if part)}; none was selected by the outcome."
 
 
@@ -194,10 +197,22 @@ def _scaling(config: Mapping[str, Any], baselines: Mapping[str, Any]) -> str:
     columns = setting(config, "data.covariates") or {}
     network = f"Network: {short(columns)}; scaled by the training patients. " if columns else ""
     beside = "; ".join(f"{name}: {short(parts)}" for name, parts in baselines.items())
-    return f"{network}Clinical baselines: {beside or 'none'}."
+    strong = ""
+    if config.get("strong_baselines") and setting(config, "data.preparation"):
+        strong = (
+            " Region statistics (mean and spread of tumor, margin zone and liver, log tumor "
+            "volume) and all clinical columns: with a ridge chosen in inner folds of train."
+        )
+    return f"{network}Clinical baselines: {beside or 'none'}.{strong}"
 
 
 def _model(config: Mapping[str, Any]) -> str:
+    if config.get("estimator"):
+        return (
+            f"{estimator_in_words(config)}: a Cox model (Efron's ties) for each survival endpoint, "
+            "a logistic model for each class; ridge "
+            f"{short(setting(config, 'estimator.init_args.ridge') or 'chosen in inner folds')}."
+        )
     parts = ("stem", "backbone", "aggregator", "clinical", "fusion")
     used = [short(setting(config, f"model.{part}")) for part in parts
             if setting(config, f"model.{part}")]  # fmt: skip

@@ -15,6 +15,7 @@ from mtl_hcc.atomic import write_bytes
 from mtl_hcc.command_line.config import config_text
 from mtl_hcc.command_line.plain_yaml import check_plain, read_plain_yaml
 from mtl_hcc.errors import CheckpointError
+from mtl_hcc.estimators.exported import PIPELINES
 from mtl_hcc.runs.earlier_layout import is_earlier, translated_config, translated_weights
 from mtl_hcc.runs.model_config import build_model
 from mtl_hcc.training.module import MultiTaskModule
@@ -55,7 +56,8 @@ def load_model(
         CheckpointError: naming the file and what to do.
     """
     if path.is_dir():
-        folder = path / "model" if (path / "model" / WEIGHTS).is_file() else path
+        named = (path / "model" / name for name in (WEIGHTS, PIPELINES))
+        folder = path / "model" if any(file.is_file() for file in named) else path
         config, weights = _read_export(folder)
     else:
         checkpoint = read_checkpoint(path)
@@ -135,6 +137,13 @@ def _first_line(error: Exception) -> str:
 
 
 def _read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if (folder / PIPELINES).is_file():
+        raise CheckpointError(
+            "it holds an estimator on tables, not a network",
+            where=str(folder),
+            expected=f"a network ({WEIGHTS}), which looks at images",
+            remedy="Name the run of a network. `predict` takes either kind.",
+        )
     for name in (WEIGHTS, CONFIG):
         if not (folder / name).is_file():
             raise CheckpointError(

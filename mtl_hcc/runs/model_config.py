@@ -121,7 +121,7 @@ def _instantiate(
     values: Mapping[str, Any], data: Mapping[str, Any], *, trusted: Sequence[str]
 ) -> Namespace:
     """Build model and data, importing from mtl_hcc and the trusted packages only."""
-    parser = build_parser("")
+    parser = build_parser("", table="estimator" in values)
     kept = _kept(values)
     kept["data"] |= dict(data)
     with only_imports_of("mtl_hcc", *trusted):
@@ -143,7 +143,8 @@ def _instantiate(
 def _kept(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what prediction needs of a config: no trainer, no run, no place to write."""
     sections: dict[str, dict[str, Any]] = {}
-    for name, dropped in (("model", _OF_TRAINING), ("data", _OF_THIS_MACHINE)):
+    trained = "estimator" if "estimator" in values else "model"
+    for name, dropped in ((trained, _OF_TRAINING), ("data", _OF_THIS_MACHINE)):
         section = values.get(name)
         if not isinstance(section, dict):
             raise ConfigError(

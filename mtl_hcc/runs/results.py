@@ -1,4 +1,4 @@
-"""The results of a run: predictions and metrics of the network, clinical baselines and oracle."""
+"""The results of a run: predictions and metrics of its model, of baselines and oracle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,14 @@ from pytorch_lightning.loggers import WandbLogger
 from rich.table import Table
 
 from mtl_hcc.atomic import write_bytes
-from mtl_hcc.data.covariates import CovariateKind
 from mtl_hcc.data.datamodule import CohortDataModule
-from mtl_hcc.estimators.clinical_baseline import clinical_baseline
+from mtl_hcc.estimators.baselines import (
+    baseline_rows,
+    listed_baseline,
+    strong_rows,
+    usable_baselines,
+)
+from mtl_hcc.estimators.fitted_rows import fitted_models
 from mtl_hcc.estimators.oracle import oracle_predictions
 from mtl_hcc.figures import FIGURES
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS, evaluate_predictions
@@ -20,14 +25,16 @@ from mtl_hcc.metrics.prediction_columns import ORACLE
 from mtl_hcc.metrics.results_table import results_table
 from mtl_hcc.patient import empty_quarantine
 from mtl_hcc.reporting.figure_files import drawn_figures
-from mtl_hcc.reporting.reported_study import NETWORK, analyzed_patients
+from mtl_hcc.reporting.reported_study import analyzed_patients, own_model
 from mtl_hcc.reporting.run_folder import BASELINES, PATIENTS, PREDICTIONS, QUARANTINE, read_csv
 from mtl_hcc.runs.train_fold import TrainedFold
+from mtl_hcc.runs.train_tables import TableFold, patient_tables
 from mtl_hcc.spreadsheet_cells import csv_bytes
-from mtl_hcc.tables.fitted_rows import fitted_models
 from mtl_hcc.tracking.wandb_run import close, log_tables_and_figures
 
 ORACLE_FILE = "oracle.csv"
+Fold = TrainedFold | TableFold
+"""A trained fold of either kind: only its rows, tasks and patients are looked at here."""
 
 
 @dataclass
@@ -35,13 +42,15 @@ class RunResult:
     """What a run found.
 
     Attributes:
-        tables: Name to table, as figures name their arguments: ``predictions`` (of the network,
-            the clinical baselines and the oracle, by ``model``), ``metrics``, ``history``,
+        model: Name of the run's own model in the tables.
+        tables: Name to table, as figures name their arguments: ``predictions`` (of the run's own
+            model, the baselines and the oracle, by ``model``), ``metrics``, ``history``,
             ``models`` (where each was fitted), ``patients`` and ``quarantine``.
         table: The table that is printed.
         bootstraps: Resamples of the patients, for the figures as for the metrics.
     """
 
+    model: str
     tables: dict[str, pd.DataFrame]
     table: Table
     bootstraps: int = 1000
@@ -52,7 +61,7 @@ class RunResult:
         return self.tables["metrics"]
 
 
-def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> RunResult:
+def evaluate_run(config: Namespace, folds: Sequence[Fold], run: Path) -> RunResult:
     """Write the tables of a run, with all that a report needs: the folder can be moved alone.
 
     ``predictions.csv``, ``baselines.csv``, ``metrics.csv``, ``patients.csv`` (who was analyzed,
@@ -70,11 +79,12 @@ def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> 
     _write(patients, run / PATIENTS)
     _write(quarantine, run / QUARANTINE)
     references = pd.concat(
-        [reference_predictions(config.baselines, folds), _oracle(folds)], ignore_index=True
+        [reference_predictions(config, folds), _oracle(folds)], ignore_index=True
     )
     if len(references):
         _write(references, run / BASELINES)
-    everything = pd.concat([predictions.assign(model=NETWORK), references], ignore_index=True)
+    own = own_model(config.as_dict())
+    everything = pd.concat([predictions.assign(model=own), references], ignore_index=True)
     metrics = evaluate_predictions(
         everything, bootstraps=config.bootstraps, seed=config.seed, progress=True
     )
@@ -83,13 +93,13 @@ def evaluate_run(config: Namespace, folds: Sequence[TrainedFold], run: Path) -> 
         "predictions": everything,
         "metrics": metrics,
         "models": fitted_models(m for m in everything["model"].unique() if m != ORACLE),
-        "history": pd.concat(
-            [fold.history.assign(fold=fold.datamodule.fold) for fold in folds], ignore_index=True
-        ),
         "patients": patients,
         "quarantine": quarantine,
     }
-    return RunResult(tables, results_table(metrics), config.bootstraps)
+    histories = [f.history.assign(fold=f.datamodule.fold) for f in folds if len(f.history)]
+    if histories:
+        tables["history"] = pd.concat(histories, ignore_index=True)
+    return RunResult(own, tables, results_table(metrics), config.bootstraps)
 
 
 def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult) -> None:
@@ -102,7 +112,7 @@ def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult) -> None:
         result: Of the whole run.
     """
     predictions = result.tables["predictions"]
-    of_network = predictions["model"] == NETWORK
+    of_network = predictions["model"] == result.model
     shown = {
         "metrics": result.metrics,
         "predictions": predictions[of_network].drop(columns="model").dropna(axis=1, how="all"),
@@ -110,45 +120,41 @@ def show_in_wandb(loggers: Sequence[WandbLogger], result: RunResult) -> None:
     sources = {**result.tables, "bootstraps": result.bootstraps}
     for logger in loggers:
         log_tables_and_figures(logger, shown, drawn_figures(FIGURES, sources))
-        logger.experiment.summary.update(_final_values(result.metrics))
+        logger.experiment.summary.update(_final_values(result.metrics, result.model))
         close(loggers)
 
 
-def _final_values(metrics: pd.DataFrame) -> dict[str, float]:
-    """Return the network's pooled values: ``external/auc_mvi``, ``external/auc_td_365_os``."""
-    rows = metrics[(metrics["model"] == NETWORK) & (metrics["center"] == ALL_CENTERS)]
+def _final_values(metrics: pd.DataFrame, model: str) -> dict[str, float]:
+    """Return the model's pooled values: ``external/auc_mvi``, ``external/auc_td_365_os``."""
+    rows = metrics[(metrics["model"] == model) & (metrics["center"] == ALL_CENTERS)]
     rows = rows.dropna(subset=["value"])
     horizon = ["" if pd.isna(days) else f"_{days:.0f}" for days in rows["horizon_days"]]
     names = rows["split"] + "/" + rows["metric"] + horizon + "_" + rows["task"]
     return dict(zip(names, rows["value"].astype(float), strict=True))
 
 
-def reference_predictions(
-    baselines: dict[str, dict[str, CovariateKind]], folds: Sequence[TrainedFold]
-) -> pd.DataFrame:
-    """Return the clinical baselines' predictions, fitted on each fold's training split.
+def reference_predictions(config: Namespace, folds: Sequence[Fold]) -> pd.DataFrame:
+    """Return the baselines' predictions, fitted on each fold's training split.
 
     Args:
-        baselines: Name to covariates, as in ``FitSettings``.
+        config: With ``baselines``, ``strong_baselines`` and ``seed``.
         folds: The trained folds, whose splits are used again.
     """
-    heads = folds[0].module.heads
     # The baselines' tasks are named after the table's columns: os_days -> os, mvi -> mvi.
-    task_of = {head.columns[0].removesuffix("_days"): name for name, head in heads.items()}
-    kinds = {target: heads[name].kind for target, name in task_of.items()}
-    table, splits = folds[0].datamodule.table, _splits(folds)
-    parts = []
-    for name, covariates in baselines.items():
-        absent = [column for column in covariates if column not in table]
-        if absent:
-            print(f"Baseline '{name}' is left out: the cohort has no column {', '.join(absent)}.")
-            continue
-        rows = clinical_baseline(table, splits, kinds, covariates, name)
-        parts.append(rows.assign(task=rows["task"].map(task_of)))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    task_of = {target: name for name, (target, _) in folds[0].tasks.items()}
+    kinds = dict(folds[0].tasks.values())
+    tables, splits = patient_tables(folds[0].datamodule), _splits(folds)
+    parts = [
+        baseline_rows(name, listed_baseline(covariates), tables, splits, kinds)
+        for name, covariates in usable_baselines(config.baselines, tables.clinical)
+    ]
+    if config.strong_baselines and tables.measured is not None:
+        parts += strong_rows(tables, splits, kinds, seed=config.seed)
+    rows = [part.assign(task=part["task"].map(task_of)) for part in parts if len(part)]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
-def _oracle(folds: Sequence[TrainedFold]) -> pd.DataFrame:
+def _oracle(folds: Sequence[Fold]) -> pd.DataFrame:
     """Return the phantom's truth as predictions; empty for a real cohort."""
     datamodule: CohortDataModule = folds[0].datamodule
     path = Path(datamodule.cohort_root) / ORACLE_FILE
@@ -164,7 +170,7 @@ def _quarantine(store: Path) -> pd.DataFrame:
     return read_csv(path) if path.is_file() else empty_quarantine()
 
 
-def _splits(folds: Sequence[TrainedFold]) -> pd.DataFrame:
+def _splits(folds: Sequence[Fold]) -> pd.DataFrame:
     parts = [
         fold.datamodule.splits.rename("split").reset_index().assign(fold=fold.datamodule.fold)
         for fold in folds

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 from filelock import FileLock, Timeout
 
 from mtl_hcc.errors import RunError
 
 CONFIG = "config.yaml"
-_OF_A_RUN = ("checkpoints", "history.csv", "fold_*")
+_OF_A_RUN = ("checkpoints", "history.csv", "predictions.csv", "model", "fold_*")
 
 
 def run_lock(folder: Path) -> FileLock:
@@ -100,3 +101,14 @@ def keep_earlier_run(run: Path) -> None:
         number += 1
     run.rename(aside)
     print(f"The earlier run was moved to {aside} (to go on with a run: --ckpt_path last).")
+
+
+def fold_folders(splits: pd.DataFrame, run: Path) -> dict[int, Path]:
+    """Return the folder of each fold: that of the run where there is one fold.
+
+    Args:
+        splits: ``patient_id, fold, split``.
+        run: The run folder.
+    """
+    folds = sorted(splits["fold"].unique())
+    return {int(fold): run / f"fold_{fold}" if len(folds) > 1 else run for fold in folds}

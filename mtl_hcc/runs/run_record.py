@@ -18,7 +18,7 @@ from mtl_hcc.runs.run_claim import is_locked
 
 State = Literal["finished", "running", "half-finished", "to do", "settings changed"]
 RECORD = "run_record.json"
-OF_RESULTS = ("baselines", "bootstraps")
+OF_RESULTS = ("baselines", "strong_baselines", "bootstraps")
 """Settings of what is computed from the predictions: nothing is trained again for them."""
 NOT_IN_RESULTS = (
     *("run", "ckpt_path", "repeat", "wandb", "wandb_project", "wandb_group"),

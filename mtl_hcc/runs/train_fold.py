@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pytorch_lightning as lightning
@@ -50,6 +50,12 @@ class TrainedFold:
     predictions: pd.DataFrame
     history: pd.DataFrame
     wandb: list[WandbLogger]
+
+    @property
+    def tasks(self) -> dict[str, tuple[str, Literal["survival", "class"]]]:
+        """Task to the endpoint that it predicts, and its kind."""
+        heads = self.module.heads.items()
+        return {name: (head.columns[0].removesuffix("_days"), head.kind) for name, head in heads}
 
 
 def build_fold(parser: ArgumentParser, config: Namespace, *, fold: int) -> Namespace:

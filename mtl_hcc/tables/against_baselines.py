@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.covariates.column_names import readable_name
+from mtl_hcc.estimators.fitted_rows import fitted_in_words
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
-from mtl_hcc.tables.column_names import readable_name
-from mtl_hcc.tables.fitted_rows import fitted_in_words
 from mtl_hcc.tables.key_results_table import MAIN_METRICS, main_rows
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 

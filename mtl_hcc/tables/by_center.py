@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.covariates.column_names import readable_name
+from mtl_hcc.estimators.fitted_rows import UNSEEN, fitted_on_train
 from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.pooling import Pooled, logit_errors, pool_shares
 from mtl_hcc.split_names import TRAIN
-from mtl_hcc.tables.column_names import readable_name
-from mtl_hcc.tables.fitted_rows import UNSEEN, fitted_on_train
 from mtl_hcc.tables.key_results_table import main_rows
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 

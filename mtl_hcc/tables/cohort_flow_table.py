@@ -4,9 +4,9 @@ import re
 
 import pandas as pd
 
+from mtl_hcc.covariates.clinical_columns import SURVIVAL
+from mtl_hcc.estimators.fitted_rows import fitted_on_train
 from mtl_hcc.split_names import in_split_order
-from mtl_hcc.tables.clinical_columns import SURVIVAL
-from mtl_hcc.tables.fitted_rows import fitted_on_train
 
 KEPT = "kept: "
 """Begins the reason of a patient who stayed, and of whom only a label or a value was emptied."""

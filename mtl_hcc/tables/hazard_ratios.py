@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.covariates.column_names import readable_name
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
-from mtl_hcc.tables.column_names import readable_name
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 
 RATIO, LOST = "Hazard ratio (95% CI)", "RMST difference, days (95% CI)"

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.covariates.column_names import readable_name
+from mtl_hcc.covariates.terms import Term
+from mtl_hcc.estimators.fitted_rows import in_words, train_patients
+from mtl_hcc.estimators.outcome_models import OutcomeModel, network_model, outcomes_of
 from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.survival.cox_regression import baseline_survival
 from mtl_hcc.metrics.survival.horizons import DEFAULT_HORIZONS_DAYS, predicted_horizons
-from mtl_hcc.tables.column_names import readable_name
-from mtl_hcc.tables.covariate_terms import Term
-from mtl_hcc.tables.fitted_rows import in_words, train_patients
 from mtl_hcc.tables.nomogram_points import (
     NOMOGRAM_COLUMNS,
     PROBABILITIES,
@@ -20,7 +21,6 @@ from mtl_hcc.tables.nomogram_points import (
     round_values,
     spanning,
 )
-from mtl_hcc.tables.outcome_models import OutcomeModel, network_model, outcomes_of
 from mtl_hcc.tables.regression_values import clinical_models
 
 FEWEST_EVENTS = 10

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mtl_hcc.tables.column_names import readable_name
-from mtl_hcc.tables.fitted_rows import in_words
-from mtl_hcc.tables.outcome_models import EVENTS_PER_TERM
+from mtl_hcc.covariates.column_names import readable_name
+from mtl_hcc.estimators.fitted_rows import in_words
+from mtl_hcc.estimators.outcome_models import EVENTS_PER_TERM
 from mtl_hcc.tables.printed_numbers import p_text, value_text
 from mtl_hcc.tables.regression_values import (
     MULTIVARIATE,

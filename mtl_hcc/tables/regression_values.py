@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mtl_hcc.tables.column_names import readable_name
-from mtl_hcc.tables.covariate_terms import Covariate
-from mtl_hcc.tables.fitted_rows import train_patients
-from mtl_hcc.tables.outcome_models import (
+from mtl_hcc.covariates.column_names import readable_name
+from mtl_hcc.covariates.terms import Covariate
+from mtl_hcc.estimators.fitted_rows import train_patients
+from mtl_hcc.estimators.outcome_models import (
     Outcome,
     OutcomeModel,
     affordable,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mtl_hcc.covariates.column_names import readable_name
 from mtl_hcc.metrics.bootstrap import Z_95, NotComputableError
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.survival.horizons import task_horizons
@@ -15,7 +16,6 @@ from mtl_hcc.metrics.survival.restricted_mean import restricted_mean
 from mtl_hcc.metrics.survival.risk_groups import rule_in_words, with_risk_groups
 from mtl_hcc.metrics.task_metric import TaskRows
 from mtl_hcc.split_names import TRAIN
-from mtl_hcc.tables.column_names import readable_name
 from mtl_hcc.tables.printed_numbers import value_text
 
 YEARS = {"1-year": 365, "2-year": 730, "3-year": 1095, "5-year": 1825}

@@ -5,17 +5,17 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.metrics.bootstrap import NotComputableError
-from mtl_hcc.metrics.survival.product_limit import median_follow_up
-from mtl_hcc.tables.clinical_columns import (
+from mtl_hcc.covariates.clinical_columns import (
     SURVIVAL,
-    ClinicalColumns,
+    SortedColumns,
     clinical_columns,
     level_cells,
     levels,
     says_mvi,
 )
-from mtl_hcc.tables.column_names import readable_name
+from mtl_hcc.covariates.column_names import readable_name
+from mtl_hcc.metrics.bootstrap import NotComputableError
+from mtl_hcc.metrics.survival.product_limit import median_follow_up
 
 MOST_GROUPS = 8
 """More groups than this do not fit side by side."""
@@ -80,7 +80,7 @@ def _table_one(
     return table
 
 
-def _caption(columns: ClinicalColumns, said: str, *, tested: bool) -> str:
+def _caption(columns: SortedColumns, said: str, *, tested: bool) -> str:
     parts = [f"Table 1 {said}."]
     if not columns.all:
         parts.append(f"{NO_CLINICAL}.")
@@ -102,7 +102,7 @@ def _caption(columns: ClinicalColumns, said: str, *, tested: bool) -> str:
 
 def _summaries(
     patients: pd.DataFrame,
-    columns: ClinicalColumns,
+    columns: SortedColumns,
     group: "pd.Series[str] | None",
     groups: list[str],
 ) -> pd.DataFrame:

@@ -14,11 +14,13 @@ from mtl_hcc.command_line.config import (
     config_text,
     covariate_names,
     instantiate,
+    parser_for,
     plain_config,
     read_config,
 )
 from mtl_hcc.data.splits import KFold
 from mtl_hcc.errors import ConfigError
+from mtl_hcc.estimators.ridge import RIDGES
 from mtl_hcc.nn import CoxHead
 
 SHIPPED = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -26,8 +28,9 @@ SHIPPED = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
 @pytest.fixture(scope="module", params=SHIPPED, ids=lambda path: path.name)
 def shipped(request: pytest.FixtureRequest) -> tuple[ArgumentParser, Namespace]:
-    parser = build_parser("")
-    return parser, read_config(parser, ["--config", str(request.param)])
+    arguments = ["--config", str(request.param)]
+    parser = parser_for(arguments, "", prog="fit")
+    return parser, read_config(parser, arguments)
 
 
 def without_file(config: Namespace) -> dict[str, Any]:
@@ -37,17 +40,28 @@ def without_file(config: Namespace) -> dict[str, Any]:
 
 
 def test_there_are_shipped_configs():
-    assert {"ct_mtl.yaml", "clinical_mtl.yaml"} <= {path.name for path in SHIPPED}
+    tables = {"clinical_cox.yaml", "region_statistics.yaml"}
+    assert {"ct_mtl.yaml", "clinical_mtl.yaml", *tables} <= {path.name for path in SHIPPED}
 
 
 def test_every_shipped_config_builds_its_model_and_its_data(
     shipped: tuple[ArgumentParser, Namespace],
 ):
     parts = instantiate(*shipped)
+    if "estimator" in parts:
+        assert parts.data.endpoints == ["os", "rfs", "mvi"]
+        assert parts.estimator.ridges == list(RIDGES)
+        return
     assert set(parts.model.heads) == {"os", "rfs", "mvi"}
     assert set(parts.model.target_columns) <= set(parts.data.target_names)
     views = parts.data.preparation.views if parts.data.preparation is not None else {}
     assert set(parts.model.network.encoders) == set(views)
+
+
+def test_a_network_s_parser_says_that_a_config_trains_an_estimator_on_tables():
+    path = next(path for path in SHIPPED if path.name == "clinical_cox.yaml")
+    with pytest.raises(ConfigError, match=r"clinical_cox\.yaml: the config trains an estimator"):
+        read_config(build_parser(""), ["--config", str(path)])
 
 
 def test_the_saved_config_of_every_shipped_one_parses_back_to_the_same(

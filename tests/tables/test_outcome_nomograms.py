@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from mtl_hcc.estimators.fitted_rows import fitted_models
 from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.classification.logistic_regression import logistic_regression
-from mtl_hcc.tables.fitted_rows import fitted_models
 from mtl_hcc.tables.outcome_nomograms import nomogram_mvi, nomogram_os, outcome_nomogram
 
 

@@ -1,4 +1,4 @@
-from mtl_hcc.tables.fitted_rows import fitted_models
+from mtl_hcc.estimators.fitted_rows import fitted_models
 from mtl_hcc.tables.regression import regression
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mtl_hcc.tables.clinical_columns import is_category, level_cells, levels
-from mtl_hcc.tables.column_names import readable_name, split_unit
+from mtl_hcc.covariates.clinical_columns import is_category, level_cells, levels
+from mtl_hcc.covariates.column_names import readable_name, split_unit
 
 FEWEST_PATIENTS = 5
 """A level with fewer patients gets no estimate; its patients are left out of that covariate."""

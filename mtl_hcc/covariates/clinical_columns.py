@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mtl_hcc.metrics.covariates import level_text
+from mtl_hcc.covariates.reader import level_text
 
 NOT_CLINICAL = ("patient_id", "center", "split", "fold", "mvi", "mvi_grade")
 """Who and where, and classes that are endpoints."""
@@ -22,7 +22,7 @@ SURVIVAL = (("os", "OS"), ("rfs", "RFS"))
 
 
 @dataclass(frozen=True)
-class ClinicalColumns:
+class SortedColumns:
     """The clinical columns of a cohort's table, in its order.
 
     Attributes:
@@ -51,7 +51,7 @@ class ClinicalColumns:
         return f"Left out: {'; '.join(parts)}." if parts else ""
 
 
-def clinical_columns(patients: pd.DataFrame) -> ClinicalColumns:
+def clinical_columns(patients: pd.DataFrame) -> SortedColumns:
     """Sort the columns of a cohort's table.
 
     Args:
@@ -70,7 +70,7 @@ def clinical_columns(patients: pd.DataFrame) -> ClinicalColumns:
         else:
             numbers.append(column)
     skewed = tuple(name for name in numbers if _skewness(patients[name]) > SKEWED)
-    return ClinicalColumns(tuple(numbers), skewed, tuple(categories), left_out)
+    return SortedColumns(tuple(numbers), skewed, tuple(categories), left_out)
 
 
 def is_endpoint(column: str) -> bool:

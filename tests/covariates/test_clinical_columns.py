@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from mtl_hcc.tables.clinical_columns import clinical_columns, level_cells, levels
+from mtl_hcc.covariates.clinical_columns import clinical_columns, level_cells, levels
 
 
 def test_columns_are_sorted_into_numbers_categories_and_what_is_left_out(patients):

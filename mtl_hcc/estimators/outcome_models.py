@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mtl_hcc.covariates.clinical_columns import clinical_columns, counts_vessels, says_mvi
+from mtl_hcc.covariates.column_names import readable_name
+from mtl_hcc.covariates.terms import Covariate, Term, covariate, reading_of
+from mtl_hcc.estimators.fitted_rows import NetworkScore, network_score
 from mtl_hcc.metrics.bootstrap import NotComputableError
 from mtl_hcc.metrics.classification.logistic_regression import logistic_regression
 from mtl_hcc.metrics.survival.cox_regression import cox_regression
-from mtl_hcc.tables.clinical_columns import clinical_columns, counts_vessels, says_mvi
-from mtl_hcc.tables.column_names import readable_name
-from mtl_hcc.tables.covariate_terms import Covariate, Term, covariate, reading_of
-from mtl_hcc.tables.fitted_rows import NetworkScore, network_score
 
 EVENTS_PER_TERM = 10
 """A model of several variables takes one term per so many events."""

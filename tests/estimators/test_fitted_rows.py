@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtl_hcc.tables.fitted_rows import network_score, train_patients, unseen_splits
+from mtl_hcc.estimators.fitted_rows import network_score, train_patients, unseen_splits
 
 
 def folds(patients):

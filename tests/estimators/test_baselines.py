@@ -5,13 +5,19 @@ from lifelines import CoxPHFitter
 from sklearn.linear_model import LogisticRegression
 
 from mtl_hcc.errors import TableError
-from mtl_hcc.estimators.clinical_baseline import clinical_baseline
+from mtl_hcc.estimators.baselines import baseline_rows, listed_baseline
+from mtl_hcc.estimators.features import Columns, PatientTables, TableFeatures
 from mtl_hcc.estimators.oracle import oracle_predictions
-from mtl_hcc.metrics.covariates import Covariates
+from mtl_hcc.estimators.ridge import RidgeEstimator
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 
 TASKS = {"os": "survival", "mvi": "class"}
 COVARIATES = {"tumor_diameter_mm": "linear", "afp_ng_ml": "log"}
+
+
+def clinical_baseline(table, splits, tasks, covariates, name):
+    """Return the rows of a baseline that a config lists."""
+    return baseline_rows(name, listed_baseline(covariates), PatientTables(table), splits, tasks)
 
 
 @pytest.fixture
@@ -153,26 +159,41 @@ def test_a_stage_is_a_baseline_of_its_levels(cohort, splits):
 
 
 def test_an_unknown_covariate_is_named(cohort, splits):
-    with pytest.raises(TableError, match="no column albumin"):
+    with pytest.raises(TableError, match=r"no column 'albumin'.*baselines.clinical"):
         clinical_baseline(cohort[0], splits, TASKS, {"albumin": "linear"}, "clinical")
 
 
 def test_covariates_are_imputed_scaled_flagged_and_one_hot_by_train():
-    train = pd.DataFrame({"afp": [0.0, np.e - 1, np.nan, 0.0], "grade": ["A", "A", None, "B"]})
-    fitted = Covariates({"afp": "log", "grade": ["A", "B", "C"]}).fit(train)
-    features = fitted.transform(pd.DataFrame({"afp": [np.nan, 0.0], "grade": ["B", "D"]}))
-    # "grade missing" repeats "afp missing", "grade C" is constant: both are dropped.
-    assert list(features) == ["afp", "afp missing", "grade B"]
+    train = pd.DataFrame({"afp": [0.0, 9.0, np.nan, 0.0], "grade": ["A", "A", None, "B"]})
+    columns = Columns(clinical={"afp": "log", "grade": ["A", "B", "C"]})
+    task = fitted_on(train, columns)
+    # "grade missing" repeats "afp missing", "grade=C" is constant: both are dropped.
+    assert task.features == ("afp", "afp missing", "grade=B")
+    new = pd.DataFrame({"afp": [np.nan, 0.0], "grade": ["B", "A"]})
+    read = columns.read(PatientTables(new), setting="here")[list(task.features)]
+    scaled = task.pipeline[:-1].transform(read.to_numpy())
     spread = (0.25 * 0.75) ** 0.5
-    assert features["afp"].tolist() == pytest.approx([-0.25 / spread, -0.25 / spread])
-    assert features["afp missing"].tolist() == pytest.approx([0.75 / spread, -0.25 / spread])
-    assert features["grade B"].tolist() == pytest.approx([0.75 / spread, -0.25 / spread])
+    assert scaled[:, 0] == pytest.approx([-0.25 / spread, -0.25 / spread])
+    assert scaled[:, 1] == pytest.approx([0.75 / spread, -0.25 / spread])
+    assert scaled[:, 2] == pytest.approx([0.75 / spread, -0.25 / spread])
 
 
 def test_levels_written_as_numbers_match_whole_numbers_in_the_table():
     train = pd.DataFrame({"ecog": [0.0, 1.0, 2.0, np.nan]})
-    features = Covariates({"ecog": ["0", "1", "2"]}).fit(train).transform(train)
-    assert list(features) == ["ecog 1", "ecog 2", "ecog missing"]
+    task = fitted_on(train, Columns(clinical={"ecog": ["0", "1", "2"]}))
+    assert task.features == ("ecog=1", "ecog=2", "ecog missing")
+
+
+def fitted_on(train, columns):
+    """Fit a class on four patients with the columns given, and a strong ridge."""
+
+    class Given(TableFeatures):
+        def choose(self, train, task):
+            return columns
+
+    outcome = pd.DataFrame({"label": [0.0, 1.0, 0.0, 1.0]})
+    estimator = RidgeEstimator(features=Given(), ridge=1.0)
+    return estimator.fit(PatientTables(train), "mvi", outcome, kind="class")
 
 
 def test_the_oracle_speaks_of_the_patients_it_knows_only(cohort, splits):

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtl_hcc.tables.covariate_terms import Term, covariate, needs_logarithm, reading_of, step_of
+from mtl_hcc.covariates.terms import Term, covariate, needs_logarithm, reading_of, step_of
 
 EVENT = pd.Series([0.0, 1.0] * 20)
 

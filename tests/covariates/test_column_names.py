@@ -1,7 +1,7 @@
 import pytest
 
-from mtl_hcc.metrics.covariates import level_text
-from mtl_hcc.tables.column_names import readable_name
+from mtl_hcc.covariates.column_names import readable_name
+from mtl_hcc.covariates.reader import level_text
 
 
 @pytest.mark.parametrize(
