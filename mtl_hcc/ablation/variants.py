@@ -130,7 +130,7 @@ def _planned(parser: ArgumentParser, flags: Sequence[str]) -> dict[str, Any]:
     """Return the complete config of a design; a variant's settings come as one more config."""
     config = read_config(parser, flags)
     config.wandb = wandb_mode(config.wandb, flags)  # the runs take it over as it is
-    return settled_config(parser, config) | {"baselines": {}}
+    return settled_config(parser, config) | {"baselines": {}, "strong_baselines": False}
 
 
 def _in_variant(error: ConfigError, where: str) -> ConfigError:
