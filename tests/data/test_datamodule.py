@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,11 +68,14 @@ def check_contract(batch, datamodule, *, images=True):
     assert list(batch.targets) == ["os_days", "os_event", "rfs_days", "rfs_event", "mvi"]
     assert all(target.dtype == torch.float32 for target in batch.targets.values())
     if images:
-        assert batch.images.shape == batch.regions.shape == (len(batch), 3, 16, 16, 16)
-        assert batch.regions.dtype == torch.uint8
-        assert batch.images.min() >= 0
-        assert batch.images.max() <= 1
-        assert batch.phase_present.dtype == torch.bool
+        view = batch.views["tumor"]
+        assert view.images.shape == view.regions.shape == (len(batch), 3, 16, 16, 16)
+        assert view.regions.dtype == torch.uint8
+        assert view.images.min() >= 0
+        assert view.images.max() <= 1
+        assert view.phase_present.dtype == torch.bool
+        assert view.slice_present.all()
+        assert (view.spacing_mm == 4).all()
 
 
 def test_training_batches_follow_the_contract_and_visit_everybody_each_round(cohort_folder, store):
@@ -84,7 +88,7 @@ def test_training_batches_follow_the_contract_and_visit_everybody_each_round(coh
         turned = datamodule.on_after_batch_transfer(batch, 0)
         check_contract(turned, datamodule)
         assert type(turned) is PatientBatch
-        assert turned.images.dtype == torch.float32
+        assert turned.views["tumor"].images.dtype == torch.float32
         visits += batch.patient_id
     assert sorted(visits) == sorted([*datamodule.table.index[:7]] * 2)
 
@@ -94,7 +98,7 @@ def test_augmentation_changes_images_and_times_but_no_event(cohort_folder, store
     batch = next(iter(datamodule.train_dataloader()))
     before = datamodule.on_after_batch_transfer(batch.plain(), 0)
     after = datamodule.on_after_batch_transfer(batch, 0)
-    assert not torch.equal(before.images, after.images)
+    assert not torch.equal(before.views["tumor"].images, after.views["tumor"].images)
     moved = after.targets["os_days"] - before.targets["os_days"]
     assert 0 < moved.abs().max() <= 3
     assert torch.equal(before.targets["os_event"], after.targets["os_event"])
@@ -108,8 +112,8 @@ def test_validation_and_prediction_are_as_prepared_and_in_order(cohort_folder, s
     assert list(chain(*(b.patient_id for b in everybody))) == [*datamodule.table.index]
     for batch in [*validation, *everybody]:
         check_contract(batch, datamodule)
-        for name, images in zip(batch.patient_id, batch.images, strict=True):
-            prepared = datamodule._store.load(name).images
+        for name, images in zip(batch.patient_id, batch.views["tumor"].images, strict=True):
+            prepared = datamodule._store.load(name).views["tumor"].images
             np.testing.assert_array_equal(images.numpy(), prepared.astype(np.float32))
     assert datamodule.phases == ("arterial", "portal_venous", "delayed")
 
@@ -120,7 +124,7 @@ def test_workers_give_the_same_batches(cohort_folder, store):
     for first, second in zip(alone, loaded, strict=True):
         assert first.patient_id == second.patient_id
         assert torch.equal(first.draw, second.draw)
-        assert torch.equal(first.images, second.images)
+        assert torch.equal(first.views["tumor"].images, second.views["tumor"].images)
 
 
 def test_workers_check_each_file_in_their_first_epoch_only(
@@ -159,7 +163,7 @@ def test_a_table_alone_gives_covariates_and_targets(tmp_path):
     for batch in chain(datamodule.train_dataloader(), datamodule.val_dataloader()):
         batch = datamodule.on_after_batch_transfer(batch, 0)
         check_contract(batch, datamodule, images=False)
-        assert batch.images is None
+        assert batch.views == {}
         expected = np.log10(datamodule.table.loc[batch.patient_id, "afp_ng_ml"] + 1)
         np.testing.assert_allclose(batch.covariates[:, 0].numpy(), expected, rtol=1e-6)
     assert datamodule.covariate_names == ["afp_ng_ml"]
@@ -206,7 +210,8 @@ def test_a_fresh_store_is_trained_on_without_simpleitk_and_torchio(cohort_folder
         "import sys\n"
         "from mtl_hcc.data.datamodule import CohortDataModule\n"
         "from mtl_hcc.data.splits import SplitByColumn\n"
-        "from mtl_hcc.imaging.preparation import Preparation\n"
+        "sys.path.insert(0, sys.argv[3])\n"
+        "from one_view import one_view\n"
         "module = CohortDataModule(store=sys.argv[2], cohort=sys.argv[1], endpoints=['os'],\n"
         "    split=SplitByColumn(), batch_size=3,\n"
         "    preparation=one_view(spacing_mm=4.0, field_of_view_mm=64.0,\n"
@@ -214,7 +219,8 @@ def test_a_fresh_store_is_trained_on_without_simpleitk_and_torchio(cohort_folder
         "module.prepare_data(); module.setup(); next(iter(module.train_dataloader()))\n"
         "sys.exit(', '.join({'SimpleITK', 'torchio', 'monai'} & set(sys.modules)) or 0)\n"
     )
-    command = [sys.executable, "-c", code, str(cohort_folder), store]
+    tests = str(Path(__file__).parents[1])
+    command = [sys.executable, "-c", code, str(cohort_folder), store, tests]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
