@@ -13,7 +13,7 @@ from mtl_hcc import __version__
 
 NOT_IN_RESULTS = (
     *("run", "ckpt_path", "wandb", "wandb_project", "wandb_group", "baselines", "bootstraps"),
-    *("data.workers", "data.cache", "data.preparation_workers", "data.preparation_backend"),
+    *("data.loading", "data.preparing"),
     *("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.log_every_n_steps"),
 )
 """Settings of a config that say where and how fast, not what."""

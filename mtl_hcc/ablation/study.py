@@ -38,7 +38,7 @@ def read_study(path: Path) -> Study:
 
         seeds: [0, 1, 2]
         variants:
-          no_rotation: {data: {rotate: false}}
+          one_round: {data: {rounds: 1}}
           no_bank: {model.risk_bank: null}
 
     The settings of a variant are those of a config file, nested or dotted; ``null`` takes a part
@@ -126,7 +126,7 @@ def _variants(content: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
             raise ConfigError(
                 f"its settings are {settings!r}",
                 where=where,
-                expected="settings as in a config file, e.g. data: {rotate: false}",
+                expected="settings as in a config file, e.g. data: {rounds: 1}",
                 remedy="Say what the variant changes.",
             )
     return variants

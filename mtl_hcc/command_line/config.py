@@ -15,7 +15,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from pytorch_lightning import Trainer
 
 from mtl_hcc.command_line.fit_settings import FitSettings
-from mtl_hcc.command_line.misspelling import suggestions
+from mtl_hcc.command_line.misspelling import moved_setting, suggestions
 from mtl_hcc.command_line.plain_yaml import plain_yaml
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
@@ -244,6 +244,13 @@ def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> Config
             where=where or "command line",
             expected=f"--{flag} CLASS before it",
             remedy=f"Write for instance --{flag} NiftiFolder --{flag}.{argument} ...",
+        )
+    if now := moved_setting(message):
+        return ConfigError(
+            message.strip(),
+            where=where,
+            expected="the settings of this version, which has no such one any more",
+            remedy=f"Write {now}.",
         )
     close = suggestions(parser, message)
     remedy = f"Did you mean {' or '.join(close)}? " if close else ""

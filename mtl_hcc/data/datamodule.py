@@ -16,14 +16,17 @@ from mtl_hcc.batch import PatientBatch
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.data.array_cache import ArrayCache
-from mtl_hcc.data.augmentation import Augmentation
+from mtl_hcc.data.augmentation import Transform
+from mtl_hcc.data.augmentation.augment import Augmentation
 from mtl_hcc.data.covariates import CovariateKind, encode_covariates
 from mtl_hcc.data.dataset import ImageStore, PatientDataset, PatientSample, collate
 from mtl_hcc.data.draws import TrainingBatch
 from mtl_hcc.data.endpoints import event_flags, target_columns
+from mtl_hcc.data.field_of_view import as_seen, check_fields
 from mtl_hcc.data.patient_sampler import OrderedBatchSampler, PatientBatchSampler
-from mtl_hcc.data.phase_selection import chosen_phases, select_phases
+from mtl_hcc.data.phase_selection import chosen_phases, select_phases, views_of
 from mtl_hcc.data.prepared_cohort import SPLITS, PreparedCohort
+from mtl_hcc.data.resources import Loading, Preparing
 from mtl_hcc.data.split_checks import check_splits
 from mtl_hcc.data.split_file import begin_run, of_fold, run_splits
 from mtl_hcc.data.splits import Split
@@ -32,14 +35,16 @@ from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.store.prepared_store import PreparedStore
 
 _Part = TypeVar("_Part")
+_PREPARING, _LOADING = Preparing(), Loading()
 
 
 class CohortDataModule(LightningDataModule):
     """Patients of one cohort as batches.
 
-    Batches come as float16 images and are made float32, and in training augmented, on the device
-    by ``on_after_batch_transfer``. Ranks are told apart here, so the trainer needs
-    ``use_distributed_sampler=False``. In plain Python: ``prepare_data()``, ``setup()``, a loader.
+    Batches come as float16 images. On the device ``on_after_batch_transfer`` makes them float32,
+    augments those of training, and cuts out the field that the network sees. Ranks are told apart
+    here, so the trainer needs ``use_distributed_sampler=False``. In plain Python:
+    ``prepare_data()``, ``setup()``, a loader.
 
     Args:
         store: Folder of the prepared store; also of the phantom and of ``splits.csv``.
@@ -54,17 +59,10 @@ class CohortDataModule(LightningDataModule):
         covariates: Column to ``linear``, ``log``, or the list of levels of a category.
         batch_size: Patients in a batch, over all devices.
         rounds: Augmentation rounds: visits of each patient in an epoch.
-        rotate: Rotate uniformly over SO(3) in training.
-        time_jitter_days: In training, times shift by up to this many days.
-        phase_dropout: In training, chance that a patient loses one phase.
-        workers: Processes that load patients; 0 loads in the training process.
-        preparation_workers: Processes that prepare patients; -1 for all cores.
-        preparation_backend: A joblib backend to prepare on, e.g. ``dask`` or ``ray`` for a cluster
-            that this process is connected to; local processes when it is not given.
-        cache: Keep the arrays in memory once read. With ``workers`` the operating system's cache
-            of the files does that, shared by all processes.
-        cache_gb: Memory that may be kept for that, 0 or more; half of what is free when not given.
-            Patients beyond it are read from the store each time, with the same result.
+        augmentation: Transforms of training patients, in their order, such as ``Rotation3D``; none
+            when not given.
+        loading: Processes and memory that reading prepared patients may take.
+        preparing: Processes that prepare patients.
         seed: Seed of batches and augmentation, 0 or more.
         fold: Fold of the split to train.
     """
@@ -83,38 +81,28 @@ class CohortDataModule(LightningDataModule):
         covariates: dict[str, CovariateKind] | None = None,
         batch_size: int = 16,
         rounds: int = 3,
-        rotate: bool = True,
-        time_jitter_days: float = 3.0,
-        phase_dropout: float = 0.0,
-        workers: int = 0,
-        preparation_workers: int = -1,
-        preparation_backend: str | None = None,
-        cache: bool = True,
-        cache_gb: float | None = None,
+        augmentation: list[Transform] | None = None,
+        loading: Loading = _LOADING,
+        preparing: Preparing = _PREPARING,
         seed: int = 0,
         fold: int = 0,
     ) -> None:
         super().__init__()
-        _check_numbers(batch_size=batch_size, rounds=rounds, seed=seed, workers=workers)
-        _check_cache(cache_gb)
+        _check_numbers(batch_size=batch_size, rounds=rounds, seed=seed)
         self.target_names = target_columns(endpoints)
         self.store_root, self.cohort = Path(store), cohort
         self.source, self.phantom = source, phantom or PhantomSettings()
-        self.preparation, self.preparation_workers = preparation, preparation_workers
-        self.preparation_backend = preparation_backend
+        self.preparation, self.preparing, self.loading = preparation, preparing, loading
         self.phases = chosen_phases(phases, [] if preparation is None else preparation.phases)
-        """Phases along the image axis; empty without images."""
+        """Phases that are used; empty without images."""
+        self.views = {} if preparation is None else views_of(preparation, self.phases)
+        """What the batches' views show, with the phases along their image axis."""
+        check_fields(self.views)
         self.split, self.fold, self.endpoints = split, fold, endpoints
         self.covariates = covariates or {}
-        self.batch_size, self.rounds, self.workers = batch_size, rounds, workers
-        self.cache, self.cache_gb, self.seed = cache, cache_gb, seed
+        self.batch_size, self.rounds, self.seed = batch_size, rounds, seed
         self._arrays: ArrayCache | None = None
-        self.augmentation = Augmentation(
-            rotate=rotate,
-            time_jitter_days=time_jitter_days,
-            phase_dropout=phase_dropout,
-            seed=seed,
-        )
+        self.augmentation = Augmentation(augmentation or [], seed=seed, views=self.views)
         self.run_splits: Path | None = None
         """``splits.csv`` of the run, where there is one: other splits are refused."""
         self._store: PreparedStore | None = None
@@ -142,8 +130,8 @@ class CohortDataModule(LightningDataModule):
             source=self.source,
             preparation=self.preparation,
             split=self.split,
-            workers=self.preparation_workers,
-            backend=self.preparation_backend,
+            workers=self.preparing.workers,
+            backend=self.preparing.backend,
         )
 
     @property
@@ -241,13 +229,13 @@ class CohortDataModule(LightningDataModule):
         return DataLoader(
             dataset,
             batch_size=-(-self.batch_size // world_size),
-            num_workers=self.workers,
+            num_workers=self.loading.workers,
             collate_fn=self.collate,
             pin_memory=torch.cuda.is_available(),
         )
 
     def on_after_batch_transfer(self, batch: PatientBatch, dataloader_idx: int) -> PatientBatch:
-        """Make images float32, and augment a training batch, on the device.
+        """Make images float32, augment a training batch, and cut out what is seen, on the device.
 
         Args:
             batch: The batch, on its device.
@@ -255,7 +243,8 @@ class CohortDataModule(LightningDataModule):
         """
         for view in batch.views.values():
             view.images = view.images.float()
-        return self.augmentation(batch) if isinstance(batch, TrainingBatch) else batch
+        turned = self.augmentation(batch) if isinstance(batch, TrainingBatch) else batch
+        return as_seen(turned, self.views)
 
     @property
     def collate(self) -> Callable[[Sequence[PatientSample]], PatientBatch]:
@@ -305,7 +294,7 @@ class CohortDataModule(LightningDataModule):
         chosen = self.table.index if splits is None else self.splits.index[self.splits.isin(splits)]
         store: ImageStore | None = self._store
         if store is not None and self.preparation is not None:
-            store = select_phases(store, self.phases, self.preparation.phases)
+            store = select_phases(store, self.phases, self.preparation)
         return PatientDataset(
             table=self.table,
             patient_ids=(chosen if rows is None else chosen[rows]).tolist(),
@@ -318,10 +307,11 @@ class CohortDataModule(LightningDataModule):
 
     def _array_cache(self) -> ArrayCache | bool:
         """Return the cache that the datasets of all splits share, False when there is none."""
-        if not self.cache or self.workers > 0:
+        if not self.loading.cache or self.loading.workers > 0:
             return False
         if self._arrays is None:
-            self._arrays = ArrayCache(None if self.cache_gb is None else self.cache_gb * 1e9)
+            most = self.loading.cache_gb
+            self._arrays = ArrayCache(None if most is None else most * 1e9)
         return self._arrays
 
     def _loader(
@@ -331,8 +321,8 @@ class CohortDataModule(LightningDataModule):
         return DataLoader(
             dataset,
             batch_sampler=sampler,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
+            num_workers=self.loading.workers,
+            persistent_workers=self.loading.workers > 0,
             collate_fn=self.collate,
             pin_memory=torch.cuda.is_available(),
         )
@@ -345,10 +335,10 @@ def _ready(part: _Part | None) -> _Part:
     return part
 
 
-def _check_numbers(*, batch_size: int, rounds: int, seed: int, workers: int) -> None:
+def _check_numbers(*, batch_size: int, rounds: int, seed: int) -> None:
     """Raise :class:`ConfigError` for numbers that make no sense."""
     least = {"batch_size": (batch_size, 1), "rounds": (rounds, 1), "seed": (seed, 0)}
-    for name, (value, lowest) in {**least, "workers": (workers, 0)}.items():
+    for name, (value, lowest) in least.items():
         if value < lowest:
             raise ConfigError(
                 f"{name} is {value}",
@@ -356,14 +346,3 @@ def _check_numbers(*, batch_size: int, rounds: int, seed: int, workers: int) -> 
                 expected=f"{lowest} or more",
                 remedy=f"Correct data.{name}.",
             )
-
-
-def _check_cache(cache_gb: float | None) -> None:
-    """Raise :class:`ConfigError` for a size that is none."""
-    if cache_gb is not None and not 0 <= cache_gb < float("inf"):
-        raise ConfigError(
-            f"cache_gb is {cache_gb}",
-            where="data.cache_gb",
-            expected="0 or more gigabytes",
-            remedy="Correct data.cache_gb, or leave it out for half of the free memory.",
-        )

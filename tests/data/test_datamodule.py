@@ -11,8 +11,10 @@ from outcome_tables import outcome_table
 from pytorch_lightning import LightningModule, Trainer
 
 from mtl_hcc.batch import PatientBatch
+from mtl_hcc.data.augmentation import Rotation3D, TimeJitter
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.draws import TrainingBatch
+from mtl_hcc.data.resources import Loading, Preparing
 from mtl_hcc.data.splits import KFold, RandomSplit, SplitByColumn
 from mtl_hcc.errors import ConfigError, SplitError, StoreError
 from mtl_hcc.store import prepared_store as store_module
@@ -30,7 +32,8 @@ def with_images(cohort_folder, store, **changes):
         "cohort": str(cohort_folder),
         "store": store,
         "preparation": PREPARATION,
-        "preparation_workers": 1,
+        "preparing": Preparing(workers=1),
+        "augmentation": [Rotation3D(), TimeJitter()],
         "split": SplitByColumn(),
         "endpoints": ["os", "rfs", "mvi"],
         "batch_size": 3,
@@ -48,6 +51,7 @@ def table_only(tmp_path, **changes):
         "split": RandomSplit(),
         "endpoints": ["os", "rfs", "mvi"],
         "covariates": {"afp_ng_ml": "log"},
+        "augmentation": [TimeJitter()],
         "batch_size": 8,
     }
     return ready(CohortDataModule(**{**settings, **changes}))
@@ -118,9 +122,35 @@ def test_validation_and_prediction_are_as_prepared_and_in_order(cohort_folder, s
     assert datamodule.phases == ("arterial", "portal_venous", "delayed")
 
 
+def test_a_larger_stored_field_gives_evaluation_the_same_and_training_no_empty_corners(
+    cohort_folder, store, tmp_path
+):
+    stored = one_view(
+        spacing_mm=4.0, field_of_view_mm=40.0, stored_field_mm=72.0, keep="everything",
+        plausibility="remark",
+    )  # fmt: skip
+    seen = one_view(spacing_mm=4.0, field_of_view_mm=40.0, keep="everything", plausibility="remark")
+    larger, smaller = (
+        with_images(cohort_folder, str(tmp_path / name), preparation=recipe)
+        for name, recipe in (("larger", stored), ("smaller", seen))
+    )
+    for one, other in zip(larger.predict_dataloader(), smaller.predict_dataloader(), strict=True):
+        assert one.views["tumor"].images.shape[2:] == (18, 18, 18)
+        one, other = (larger.on_after_batch_transfer(batch, 0) for batch in (one, other))
+        for name in ("images", "regions", "slice_present"):
+            found = getattr(one.views["tumor"], name)
+            assert torch.equal(found, getattr(other.views["tumor"], name)), name
+    empty = [
+        (module.on_after_batch_transfer(batch, 0).views["tumor"].regions == 0).float().mean()
+        for module in (larger, smaller)
+        for batch in [next(iter(module.train_dataloader()))]
+    ]
+    assert empty[1] > empty[0] + 0.05, "the field lies within the liver but for its corners"
+
+
 def test_workers_give_the_same_batches(cohort_folder, store):
     alone = list(with_images(cohort_folder, store).train_dataloader())
-    loaded = list(with_images(cohort_folder, store, workers=1).train_dataloader())
+    loaded = list(with_images(cohort_folder, store, loading=Loading(workers=1)).train_dataloader())
     for first, second in zip(alone, loaded, strict=True):
         assert first.patient_id == second.patient_id
         assert torch.equal(first.draw, second.draw)
@@ -139,7 +169,7 @@ def test_workers_check_each_file_in_their_first_epoch_only(
 
     monkeypatch.setattr(store_module, "check_content", logged)
     monkeypatch.setattr(store_module, "_CHECKED", {})
-    loader = with_images(cohort_folder, store, workers=1).train_dataloader()
+    loader = with_images(cohort_folder, store, loading=Loading(workers=1)).train_dataloader()
     for epoch in range(3):
         loader.batch_sampler.set_epoch(epoch)
         assert list(loader)
@@ -209,14 +239,17 @@ def test_a_fresh_store_is_trained_on_without_simpleitk_and_torchio(cohort_folder
     code = (
         "import sys\n"
         "from mtl_hcc.data.datamodule import CohortDataModule\n"
+        "from mtl_hcc.data.augmentation import BiasField, Rotation3D, TimeJitter\n"
         "from mtl_hcc.data.splits import SplitByColumn\n"
         "sys.path.insert(0, sys.argv[3])\n"
         "from one_view import one_view\n"
         "module = CohortDataModule(store=sys.argv[2], cohort=sys.argv[1], endpoints=['os'],\n"
         "    split=SplitByColumn(), batch_size=3,\n"
+        "    augmentation=[Rotation3D(), BiasField(), TimeJitter()],\n"
         "    preparation=one_view(spacing_mm=4.0, field_of_view_mm=64.0,\n"
         "        plausibility='remark'))\n"
-        "module.prepare_data(); module.setup(); next(iter(module.train_dataloader()))\n"
+        "module.prepare_data(); module.setup()\n"
+        "module.on_after_batch_transfer(next(iter(module.train_dataloader())), 0)\n"
         "sys.exit(', '.join({'SimpleITK', 'torchio', 'monai'} & set(sys.modules)) or 0)\n"
     )
     tests = str(Path(__file__).parents[1])

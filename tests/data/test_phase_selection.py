@@ -7,6 +7,7 @@ from one_view import one_view
 
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.phase_selection import chosen_phases
+from mtl_hcc.data.resources import Preparing
 from mtl_hcc.data.splits import SplitByColumn
 from mtl_hcc.errors import ConfigError
 
@@ -23,7 +24,7 @@ def datamodule(cohort_folder, store, **changes) -> CohortDataModule:
         cohort=str(cohort_folder),
         store=store,
         preparation=one_view(spacing_mm=8.0, field_of_view_mm=64.0, plausibility="remark"),
-        preparation_workers=1,
+        preparing=Preparing(workers=1),
         split=SplitByColumn(),
         endpoints=["os", "mvi"],
         batch_size=3,
