@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser
 
 from mtl_hcc.ablation.planned_run import PlannedRun
 from mtl_hcc.command_line.config import config_from_dict, instantiate
-from mtl_hcc.data.split_file import read_splits
+from mtl_hcc.data.splits.splits_csv import read_splits
 from mtl_hcc.errors import SplitError
 
 

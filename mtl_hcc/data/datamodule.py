@@ -27,9 +27,10 @@ from mtl_hcc.data.patient_sampler import OrderedBatchSampler, PatientBatchSample
 from mtl_hcc.data.phase_selection import chosen_phases, select_phases, views_of
 from mtl_hcc.data.prepared_cohort import SPLITS, PreparedCohort
 from mtl_hcc.data.resources import Loading, Preparing
-from mtl_hcc.data.split_checks import check_splits
-from mtl_hcc.data.split_file import begin_run, of_fold, run_splits
 from mtl_hcc.data.splits import Split
+from mtl_hcc.data.splits.kept_splits import begin_run, run_splits
+from mtl_hcc.data.splits.split_checks import check_splits
+from mtl_hcc.data.splits.splits_csv import of_fold
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.store.prepared_store import PreparedStore

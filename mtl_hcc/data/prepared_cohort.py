@@ -7,8 +7,8 @@ import pandas as pd
 
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.source import CohortSource
-from mtl_hcc.data.split_file import current_splits, keep_splits
 from mtl_hcc.data.splits import Split
+from mtl_hcc.data.splits.kept_splits import current_splits, keep_splits
 from mtl_hcc.errors import StoreError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.store.lock import store_lock

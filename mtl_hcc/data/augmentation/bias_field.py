@@ -5,7 +5,7 @@ r"""BiasField: intensities that vary slowly over the field, as near the coils of
 Leemput et al., 1999, doi:10.1109/42.811268); one field for all phases; clipped to [0, 1].
 
 TorchIO's ``BiasField`` makes the same field patient by patient in float64; here all patients are
-one product of small matrices on the device (see ``benchmarks/results/augmentation.md``).
+one product of small matrices on the device (see ``benchmarks/results/input_pipeline.md``).
 """
 
 import numpy as np
