@@ -26,12 +26,12 @@ from mtl_hcc.data.field_of_view import as_seen, check_fields
 from mtl_hcc.data.patient_sampler import OrderedBatchSampler, PatientBatchSampler
 from mtl_hcc.data.phase_selection import chosen_phases, select_phases, views_of
 from mtl_hcc.data.prepared_cohort import SPLITS, PreparedCohort
-from mtl_hcc.data.resources import Loading, Preparing
+from mtl_hcc.data.ranks import rank_of
+from mtl_hcc.data.resources import Loading, Preparing, check_least
 from mtl_hcc.data.splits import Split
-from mtl_hcc.data.splits.kept_splits import begin_run, run_splits
+from mtl_hcc.data.splits.kept_splits import begin_run
 from mtl_hcc.data.splits.split_checks import check_splits
 from mtl_hcc.data.splits.splits_csv import of_fold
-from mtl_hcc.errors import ConfigError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.store.prepared_store import PreparedStore
 
@@ -89,7 +89,8 @@ class CohortDataModule(LightningDataModule):
         fold: int = 0,
     ) -> None:
         super().__init__()
-        _check_numbers(batch_size=batch_size, rounds=rounds, seed=seed)
+        check_least("data", 1, batch_size=batch_size, rounds=rounds)
+        check_least("data", 0, seed=seed)
         self.target_names = target_columns(endpoints)
         self.store_root, self.cohort = Path(store), cohort
         self.source, self.phantom = source, phantom or PhantomSettings()
@@ -102,7 +103,7 @@ class CohortDataModule(LightningDataModule):
         self.split, self.fold, self.endpoints = split, fold, endpoints
         self.covariates = covariates or {}
         self.batch_size, self.rounds, self.seed = batch_size, rounds, seed
-        self._arrays: ArrayCache | None = None
+        self._cache: ArrayCache | None = None
         self.augmentation = Augmentation(augmentation or [], seed=seed, views=self.views)
         self.run_splits: Path | None = None
         """``splits.csv`` of the run, where there is one: other splits are refused."""
@@ -110,7 +111,8 @@ class CohortDataModule(LightningDataModule):
         self._table: pd.DataFrame | None = None
         self._splits: pd.Series | None = None
         self._covariates: npt.NDArray[np.float32] | None = None
-        self._covariate_names: list[str] = []
+        self.covariate_names: list[str] = []
+        """Names of the columns of ``PatientBatch.covariates``."""
 
     # What the run needs to know ------------------------------------------------------------
 
@@ -146,11 +148,6 @@ class CohortDataModule(LightningDataModule):
         return _ready(self._splits)
 
     @property
-    def covariate_names(self) -> list[str]:
-        """Names of the columns of ``PatientBatch.covariates``."""
-        return self._covariate_names
-
-    @property
     def train_covariates(self) -> npt.NDArray[np.float32] | None:
         """(training patient, covariate), NaN where missing: what scalers are fitted on."""
         if self._covariates is None:
@@ -166,13 +163,6 @@ class CohortDataModule(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Make the phantom if there is no cohort, renew the store, keep the splits (rank 0)."""
-        if self.cohort is None and self.preparation is None:
-            raise ConfigError(
-                "no cohort given, and without data.preparation no images are used",
-                where="data.cohort",
-                expected="the clinical table: the phantom stands in for a cohort with images only",
-                remedy="Set --data.cohort PATH.",
-            )
         self.prepared.make_ready()
 
     def setup(self, stage: str = "fit") -> None:
@@ -183,9 +173,12 @@ class CohortDataModule(LightningDataModule):
         """
         if self._table is None:
             self._table, self._store = self.prepared.read()
-            self._splits = of_fold(self._all_folds(), self.fold).reindex(self._table.index)
+            self._cache = self.loading.array_cache()
+            self._splits = of_fold(self.prepared.splits(self.run_splits), self.fold).reindex(
+                self._table.index
+            )
             if self.covariates:
-                self._covariates, self._covariate_names = encode_covariates(
+                self._covariates, self.covariate_names = encode_covariates(
                     self._table, self.covariates
                 )
         if stage == "fit":
@@ -193,7 +186,7 @@ class CohortDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[PatientSample]:
         """Return the training visits of this rank; call ``set_epoch`` on ``batch_sampler``."""
-        rank, world_size = self._ranks()
+        rank, world_size = rank_of(self.trainer)
         dataset = self._dataset(["train"])
         members = self.table.loc[dataset.patient_ids]
         sampler = PatientBatchSampler(
@@ -209,7 +202,7 @@ class CohortDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[PatientSample]:
         """Return the validation patients of this rank, in order and as they are."""
-        rank, world_size = self._ranks()
+        rank, world_size = rank_of(self.trainer)
         dataset = self._dataset(["validation"])
         sampler = OrderedBatchSampler(
             patients=len(dataset), batch_size=self.batch_size, rank=rank, world_size=world_size
@@ -223,7 +216,7 @@ class CohortDataModule(LightningDataModule):
         process sees everybody.
         """
         predicting = self.trainer is not None and self.trainer.predicting
-        rank, world_size = self._ranks() if predicting else (0, 1)
+        rank, world_size = rank_of(self.trainer) if predicting else (0, 1)
         shares = np.array_split(np.arange(len(self.table)), world_size)
         dataset = self._dataset(None, rows=shares[rank])
         # No batch sampler of our own: Lightning wraps the one of a prediction loader.
@@ -268,26 +261,6 @@ class CohortDataModule(LightningDataModule):
 
     # Parts ---------------------------------------------------------------------------------
 
-    def _all_folds(self) -> pd.DataFrame:
-        """Return ``patient_id, fold, split``: those of the run, or of the cohort as it is."""
-        if self.run_splits is not None and self.run_splits.is_file():
-            return run_splits(self.split, self.table, self.run_splits)
-        return self.prepared.splits()
-
-    def _ranks(self) -> tuple[int, int]:
-        """Return rank and number of processes; without a trainer there is one."""
-        if self.trainer is None or self.trainer.world_size == 1:
-            return 0, 1
-        # Lightning has no public name for this setting; patients would be left out silently.
-        if self.trainer._accelerator_connector.use_distributed_sampler:
-            raise ConfigError(
-                f"use_distributed_sampler is on with {self.trainer.world_size} devices",
-                where="trainer.use_distributed_sampler",
-                expected="false: the data module gives each device its share of a batch",
-                remedy="Set trainer.use_distributed_sampler to false.",
-            )
-        return self.trainer.global_rank, self.trainer.world_size
-
     def _dataset(
         self, splits: Sequence[str] | None, *, rows: npt.NDArray[np.int64] | None = None
     ) -> PatientDataset:
@@ -303,17 +276,8 @@ class CohortDataModule(LightningDataModule):
             target_names=self.target_names,
             covariates=self._covariates,
             store=store,
-            cache=self._array_cache(),
+            cache=self._cache,
         )
-
-    def _array_cache(self) -> ArrayCache | bool:
-        """Return the cache that the datasets of all splits share, False when there is none."""
-        if not self.loading.cache or self.loading.workers > 0:
-            return False
-        if self._arrays is None:
-            most = self.loading.cache_gb
-            self._arrays = ArrayCache(None if most is None else most * 1e9)
-        return self._arrays
 
     def _loader(
         self, dataset: PatientDataset, sampler: Sampler[list[int]] | PatientBatchSampler
@@ -334,16 +298,3 @@ def _ready(part: _Part | None) -> _Part:
     if part is None:
         raise RuntimeError("call prepare_data() and setup() first")
     return part
-
-
-def _check_numbers(*, batch_size: int, rounds: int, seed: int) -> None:
-    """Raise :class:`ConfigError` for numbers that make no sense."""
-    least = {"batch_size": (batch_size, 1), "rounds": (rounds, 1), "seed": (seed, 0)}
-    for name, (value, lowest) in least.items():
-        if value < lowest:
-            raise ConfigError(
-                f"{name} is {value}",
-                where=f"data.{name}",
-                expected=f"{lowest} or more",
-                remedy=f"Correct data.{name}.",
-            )

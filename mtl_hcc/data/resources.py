@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mtl_hcc.data.array_cache import ArrayCache
 from mtl_hcc.errors import ConfigError
 
 
@@ -37,17 +38,35 @@ class Loading:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if self.workers < 0:
-            raise ConfigError(
-                f"workers is {self.workers}",
-                where="data.loading.workers",
-                expected="0 or more",
-                remedy="Correct data.loading.workers.",
-            )
+        check_least("data.loading", 0, workers=self.workers)
         if self.cache_gb is not None and not 0 <= self.cache_gb < float("inf"):
             raise ConfigError(
                 f"cache_gb is {self.cache_gb}",
                 where="data.loading.cache_gb",
                 expected="0 or more gigabytes",
                 remedy="Correct it, or leave it out for half of the free memory.",
+            )
+
+    def array_cache(self) -> ArrayCache | None:
+        """Return an empty cache, for all datasets of a store; None where none is kept."""
+        if not self.cache or self.workers > 0:
+            return None
+        return ArrayCache(None if self.cache_gb is None else self.cache_gb * 1e9)
+
+
+def check_least(section: str, least: int, **numbers: int) -> None:
+    """Raise :class:`ConfigError` for a number that is too small.
+
+    Args:
+        section: Of the config.
+        least: Smallest that makes sense.
+        **numbers: Setting to its value.
+    """
+    for name, value in numbers.items():
+        if value < least:
+            raise ConfigError(
+                f"{name} is {value}",
+                where=f"{section}.{name}",
+                expected=f"{least} or more",
+                remedy=f"Correct {section}.{name}.",
             )

@@ -115,7 +115,7 @@ def test_a_column_that_the_table_lacks_is_missing_for_everybody():
 
 
 def test_the_cache_reads_each_patient_once_and_batches_do_not_share_its_memory():
-    patients = dataset(cache=True)
+    patients = dataset(cache=ArrayCache())
     first = collate([patients[0], patients[1]])
     first.views["tumor"].images.zero_()
     second = collate([patients[0], patients[1]])
@@ -128,7 +128,7 @@ def test_a_full_cache_reads_the_others_from_the_store_with_the_same_result():
     one = 3 * 2 * 3 * 4 * 3 + 3  # bytes of a patient: float16 and uint8 voxels, three flags
     none, some, every = (
         dataset(patient_ids=patients, cache=cache)
-        for cache in (False, ArrayCache(2.5 * one), ArrayCache(100 * one))
+        for cache in (None, ArrayCache(2.5 * one), ArrayCache(100 * one))
     )
     for _ in range(3):
         for position in range(3):
