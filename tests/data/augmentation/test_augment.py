@@ -224,3 +224,25 @@ def test_every_transform_has_a_stream_of_its_own():
     assert len({kind.purpose for kind in EVERY}) == len(EVERY) == len(Purpose)
     assert all(issubclass(kind, Transform) for kind in EVERY)
     assert generators(1)[0].random() == generators(1)[0].random()
+
+
+CUDA = pytest.param(
+    "cuda",
+    marks=[
+        pytest.mark.gpu,
+        pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+    ],
+)
+
+
+@pytest.mark.parametrize("device", ["cpu", CUDA])
+@pytest.mark.parametrize("kind", EVERY)
+def test_on_any_device_a_patient_is_augmented_as_on_a_cpu(kind, device):
+    transform = kind(probability=0.8)
+    expected = tensors(augmented(training_batch(ROWS), transform))
+    for name, values in tensors(augmented(training_batch(ROWS).to(device), transform)).items():
+        assert values.device.type == device
+        if name.endswith("regions"):  # a point midway between two may fall to either side
+            assert (values.cpu() != expected[name]).float().mean() < 5e-3, name
+        else:
+            torch.testing.assert_close(values.cpu(), expected[name], atol=1e-4, rtol=0, msg=name)
