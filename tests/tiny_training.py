@@ -62,10 +62,7 @@ IMAGE_SETTINGS: dict[str, Any] = {
             "aggregator": "Concatenate",
         }
     },
-    "data__preparation": {
-        "views": {"tumor": {"spacing_mm": 1.0, "field_of_view_mm": float(EDGE)}},
-        "zones": {"margin": {"inward_mm": 2.0, "outward_mm": 2.0}},
-    },
+    "data__preparation": {"views": {"tumor": {"spacing_mm": 1.0, "field_of_view_mm": float(EDGE)}}},
 }
 """What makes the clinical config one of images and covariates, for :func:`tiny_config`."""
 
