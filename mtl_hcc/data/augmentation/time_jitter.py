@@ -24,8 +24,8 @@ class TimeJitter(Transform):
         probability: Chance that a patient is changed.
 
     Example:
-        >>> draw_shifts([np.random.default_rng(0)], days=0.0)
-        tensor([0.])
+        >>> shift_times({"os_days": torch.tensor([100.0])}, torch.tensor([-2.0]))
+        {'os_days': tensor([98.])}
     """
 
     purpose = Purpose.TIME_JITTER

@@ -1,5 +1,8 @@
 """What all transforms have in common."""
 
+import doctest
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -218,6 +221,13 @@ def test_other_settings_out_of_bounds_are_refused(kind, settings):
     (name,) = settings
     with pytest.raises(ConfigError, match=f"{kind.__name__}: {name} is"):
         kind(**settings)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_the_example_on_its_page_runs(kind):
+    done = doctest.testmod(sys.modules[kind.__module__])
+    assert done.attempted
+    assert not done.failed
 
 
 def test_every_transform_has_a_stream_of_its_own():
