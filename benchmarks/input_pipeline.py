@@ -4,7 +4,7 @@ Two tables. (a) The shipped job ``configs/ct_mtl.yaml`` trains two epochs; the t
 steps (loading, batching, rotation, time jitter, and Lightning's own work) is set beside the time
 of the steps (forward, losses, backward, optimizer). (b) The on-device rotation and TorchIO's
 ``RandomAffine(scales=0, degrees=180)`` turn the same prepared patients, three phases and their
-region maps, and the same patients enlarged.
+region maps, and the same patients enlarged; likewise noise and bias field.
 
 Command: ``python benchmarks/input_pipeline.py`` (more flags go to the config, e.g.
 ``--data.store PATH``). Result: ``benchmarks/results/input_pipeline.md``. Without a store the
@@ -28,7 +28,9 @@ import torch.nn.functional as F  # noqa: N812  (torch's own abbreviation)
 from torch import Tensor
 
 from mtl_hcc.command_line.config import build_parser, instantiate, read_config
-from mtl_hcc.data.rotation import draw_rotations, rotate
+from mtl_hcc.data.augmentation import BiasField, Noise
+from mtl_hcc.data.augmentation.affine import resample
+from mtl_hcc.data.augmentation.rotation_3d import draw_rotations
 
 CONFIG = Path(__file__).parents[1] / "configs" / "ct_mtl.yaml"
 RESULT = Path(__file__).parent / "results" / "input_pipeline.md"
@@ -101,7 +103,7 @@ def time_training(flags: list[str]) -> tuple[list[str], tuple[Tensor, Tensor]]:
             f"| {clock:.1%} | {processor:.1%} |"
         )
     dataset = parts.data.train_dataloader().dataset
-    samples = [dataset[place] for place in range(min(PATIENTS, len(dataset)))]
+    samples = [dataset[place].views["tumor"] for place in range(min(PATIENTS, len(dataset)))]
     volumes = (torch.stack([s.images for s in samples]), torch.stack([s.regions for s in samples]))
     return rows, volumes
 
@@ -132,13 +134,33 @@ def time_rotation(images: Tensor, regions: Tensor) -> list[str]:
             tio.Subject(images=tio.ScalarImage(tensor=x), regions=tio.LabelMap(tensor=y))
             for x, y in zip(large, labels, strict=True)
         ]
-        ours = best_ms(lambda: rotate(large, labels, draw_rotations(generators)), patients)  # noqa: B023
+        ours = best_ms(lambda: resample(large, labels, draw_rotations(generators)), patients)  # noqa: B023
         theirs = best_ms(lambda: [affine(subject) for subject in subjects], patients)  # noqa: B023
-        rows.append(
-            f"| {edge} x {edge} x {edge} | {patients} | {ours:.1f} | {theirs:.1f} "
-            f"| {theirs / ours:.1f} |"
-        )
+        rows.append(row("rotation", edge, patients, ours, theirs))
+        rows += time_intensities(large, generators)
     return rows
+
+
+def time_intensities(images: Tensor, generators: list[np.random.Generator]) -> list[str]:
+    """Return the rows of table (b) for noise, which is TorchIO's, and for the bias field."""
+    import torchio as tio
+
+    patients, edge = len(images), images.shape[-1]
+    rows = []
+    for transform, theirs in ((Noise(), tio.RandomNoise()), (BiasField(), tio.RandomBiasField())):
+        drawn = transform.draw(generators)
+        one = best_ms(lambda: transform.change(images, drawn, place=0), patients)  # noqa: B023
+        other = best_ms(lambda: [theirs(image) for image in images], patients)  # noqa: B023
+        rows.append(row(type(transform).__name__, edge, patients, one, other))
+    return rows
+
+
+def row(name: str, edge: int, patients: int, ours: float, theirs: float) -> str:
+    """Return a row of table (b)."""
+    return (
+        f"| {name} | {edge} x {edge} x {edge} | {patients} | {ours:.1f} | {theirs:.1f} "
+        f"| {theirs / ours:.1f} |"
+    )
 
 
 def main() -> None:
@@ -157,10 +179,10 @@ def main() -> None:
         "| epoch | steps | step, ms | loading + augmentation, ms | share of the time "
         "| share of the processor time |\n|---|---:|---:|---:|---:|---:|\n"
         + "\n".join(training)
-        + "\n\nRotation of three phases and their region maps, best of 7, milliseconds per\n"
-        "patient:\n\n"
-        "| voxels | patients in a batch | ours | TorchIO | times faster |\n"
-        "|---|---:|---:|---:|---:|\n"
+        + "\n\nTransforms of three phases (rotation: and of their region maps), best of 7,\n"
+        "milliseconds per patient; noise is TorchIO's own, with seeds of ours:\n\n"
+        "| transform | voxels | patients in a batch | ours | TorchIO | times faster |\n"
+        "|---|---|---:|---:|---:|---:|\n"
         + "\n".join(rotation)
         + f"\n\nMachine: {os.cpu_count()} CPU cores ({torch.get_num_threads()} used by torch), "
         f"{platform.machine()}, torch {torch.__version__}, TorchIO {version('torchio')}.\n"

@@ -23,7 +23,7 @@ from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.command_line.fit_settings import check_settings, wandb_mode
 from mtl_hcc.command_line.trainer_settings import check_trainer
 from mtl_hcc.data.prepared_cohort import SPLITS
-from mtl_hcc.data.split_file import read_splits
+from mtl_hcc.data.splits.splits_csv import read_splits
 from mtl_hcc.errors import CheckpointError
 from mtl_hcc.estimators.baselines import check_baselines
 from mtl_hcc.metrics.results_table import print_results

@@ -20,7 +20,7 @@ a text in a numeric column              cohorts/test_patient_table.py
 every patient censored                  cohorts/test_patient_table.py, data/test_split_checks.py
 one class only in MVI                   cohorts/test_patient_table.py, data/test_split_checks.py
 a split without events                  data/test_split_checks.py, data/test_datamodule.py
-one patient in two splits               data/test_split_file.py, metrics/test_predictions.py
+one patient in two splits               data/test_kept_splits.py, metrics/test_predictions.py
 unknown column in the config            cohorts/test_patient_table.py, data/test_covariates.py
 misspelt key or flag                    test_config.py, test_evaluate.py
 batch larger than the cohort            data/test_patient_sampler.py, data/test_datamodule.py

@@ -11,8 +11,9 @@ import pytest
 import torch
 from tiny_training import IMAGE_SETTINGS, tiny_config, write_image_store
 
+from mtl_hcc.data.augmentation.affine import resample
+from mtl_hcc.data.augmentation.rotation_3d import draw_rotations
 from mtl_hcc.data.datamodule import CohortDataModule
-from mtl_hcc.data.rotation import draw_rotations, rotate
 from mtl_hcc.runs.train_fold import TrainedFold, train_fold
 
 CUDA = pytest.param(
@@ -28,7 +29,7 @@ CUDA = pytest.param(
 EXACT: dict[str, Any] = IMAGE_SETTINGS | {
     "model__clinical": {"class_path": "ClinicalEncoder", "init_args": {"hidden": 8, "dropout": 0}},
     "model__fusion": {"class_path": "FullyConnected", "init_args": {"widths": [8], "dropout": 0}},
-    "data__rotate": True,
+    "data__augmentation": [{"class_path": "Rotation3D"}],
 }
 
 
@@ -68,9 +69,9 @@ def test_a_rotation_on_any_device_is_that_on_a_cpu(device):
     images = torch.rand(3, 3, 14, 16, 18)
     regions = torch.randint(0, 16, images.shape, dtype=torch.uint8)
     matrices = draw_rotations([np.random.default_rng([7, row]) for row in range(3)])
-    expected, expected_regions = rotate(images, regions, matrices)
+    expected, expected_regions = resample(images, regions, matrices)
     with torch.autocast(device, dtype=torch.bfloat16):
-        turned, turned_regions = rotate(images.to(device), regions.to(device), matrices)
+        turned, turned_regions = resample(images.to(device), regions.to(device), matrices)
     assert turned.dtype is torch.float32
     torch.testing.assert_close(turned.cpu(), expected, atol=1e-4, rtol=0)
     # Nearest voxels: a point midway between two may fall to either side.

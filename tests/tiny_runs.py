@@ -13,7 +13,7 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 COARSE = [
     *("--data.preparation.views.tumor.spacing_mm", "6"),
     *("--data.preparation.views.tumor.field_of_view_mm", "96"),
-    *("--data.preparation_workers", "1"),
+    *("--data.preparing.workers", "1"),
     *("--data.batch_size", "8"),
 ]
 """Flags that make the shipped CT config quick enough for a test."""

@@ -41,7 +41,8 @@ data:
   covariates: {age_years: linear, afp_ng_ml: log}
   batch_size: 8
   rounds: 2
-  preparation_workers: 1
+  augmentation: [{class_path: Rotation3D}, {class_path: TimeJitter}]
+  preparing: {workers: 1}
 trainer:
   max_epochs: 5
   accelerator: cpu

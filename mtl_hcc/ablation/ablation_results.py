@@ -10,7 +10,7 @@ import pandas as pd
 from mtl_hcc.ablation.study_file import FULL
 from mtl_hcc.ablation.variants import VariantRun
 from mtl_hcc.atomic import write_bytes
-from mtl_hcc.data.split_changes import check_same_folds
+from mtl_hcc.data.splits.split_changes import check_same_folds
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
 from mtl_hcc.metrics.predictions import read_predictions
 from mtl_hcc.metrics.seed_averages import average_over_seeds

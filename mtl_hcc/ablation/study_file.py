@@ -39,7 +39,7 @@ def read_study(path: Path) -> AblationStudy:
 
         seeds: [0, 1, 2]
         variants:
-          no_rotation: {data: {rotate: false}}
+          no_augmentation: {data: {augmentation: []}}
           no_bank: {model.risk_bank: null}
 
     The settings of a variant are those of a config file, nested or dotted; ``null`` takes a part
@@ -91,7 +91,7 @@ def _check_variant(name: Any, settings: Any, where: str) -> None:
         found = f"{FULL!r} is the design of the config, which is always trained"
         raise _wrong(found, where, "another name", "Rename or remove the variant.")
     if not isinstance(settings, dict) or not settings:
-        right = "settings as in a config file, e.g. data: {rotate: false}"
+        right = "settings as in a config file, e.g. data: {augmentation: []}"
         raise _wrong(f"its settings are {settings!r}", where, right, "Say what it changes.")
 
 

@@ -188,7 +188,7 @@ def _run(
 
 
 def _in_words(settings: dict[str, Any], prefix: str = "") -> str:
-    """Return settings on one line, e.g. ``data.rotate: false, model.risk_bank: null``."""
+    """Return settings on one line, e.g. ``data.rounds: 1, model.risk_bank: null``."""
     parts = []
     for key, value in settings.items():
         if isinstance(value, dict) and value and "class_path" not in value:

@@ -15,7 +15,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from pytorch_lightning import Trainer
 
 from mtl_hcc.command_line.fit_settings import FitSettings
-from mtl_hcc.command_line.misspelling import settings_of, suggestions
+from mtl_hcc.command_line.misspelling import moved_setting, settings_of, suggestions
 from mtl_hcc.command_line.plain_yaml import plain_yaml
 from mtl_hcc.command_line.what_is_trained import trains_table
 from mtl_hcc.data.datamodule import CohortDataModule
@@ -316,6 +316,13 @@ def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> Config
             where=where,
             expected="a network here: keys model and trainer",
             remedy="Name the config of a network. fit, prepare, predict and report take both.",
+        )
+    if now := moved_setting(message):
+        return ConfigError(
+            message.strip(),
+            where=where,
+            expected="the settings of this version, which has no such one any more",
+            remedy=f"Write {now}.",
         )
     close = suggestions(parser, message)
     remedy = f"Did you mean {' or '.join(close)}? " if close else ""

@@ -9,6 +9,33 @@ from typing import Any, get_args
 
 from jsonargparse import ArgumentParser
 
+_AUGMENTATION = "data.augmentation, a list: "
+MOVED = {
+    "data.rotate": _AUGMENTATION + "[{class_path: Rotation3D}]",
+    "data.time_jitter_days": _AUGMENTATION + "[{class_path: TimeJitter, init_args: {days: 3}}]",
+    "data.phase_dropout": _AUGMENTATION
+    + "[{class_path: PhaseDropout, init_args: {probability: 0.1}}]",
+    "data.workers": "data.loading: {workers: 8}",
+    "data.cache": "data.loading: {cache: false}",
+    "data.cache_gb": "data.loading: {cache_gb: 16}",
+    "data.preparation_workers": "data.preparing: {workers: 4}",
+    "data.preparation_backend": "data.preparing: {backend: dask}",
+}
+"""Settings of earlier versions, and what says the same now."""
+
+
+def moved_setting(message: str) -> str:
+    """Return what to write in place of the earlier setting that a message is about, or nothing.
+
+    Args:
+        message: Of the parser's ``ArgumentError``.
+    """
+    if found := re.search(r"unrecognized arguments: -*([\w.]+)", message):
+        return MOVED.get(found[1], "")
+    if found := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
+        return MOVED.get(f"{found[1]}.{found[2]}", "")
+    return ""
+
 
 def suggestions(parser: ArgumentParser, message: str) -> list[str]:
     """Return the known names closest to the one that a parser's message complains about.

@@ -17,29 +17,35 @@ from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.covariates.reader import CovariateKind, encode_covariates
 from mtl_hcc.data.array_cache import ArrayCache
-from mtl_hcc.data.augmentation import Augmentation
+from mtl_hcc.data.augmentation import Transform
+from mtl_hcc.data.augmentation.augment import Augmentation
 from mtl_hcc.data.dataset import ImageStore, PatientDataset, PatientSample, collate
 from mtl_hcc.data.draws import TrainingBatch
 from mtl_hcc.data.endpoints import event_flags, target_columns
+from mtl_hcc.data.field_of_view import as_seen, check_fields
 from mtl_hcc.data.patient_sampler import OrderedBatchSampler, PatientBatchSampler
-from mtl_hcc.data.phase_selection import chosen_phases, select_phases
+from mtl_hcc.data.phase_selection import chosen_phases, select_phases, views_of
 from mtl_hcc.data.prepared_cohort import SPLITS, PreparedCohort
-from mtl_hcc.data.split_checks import check_splits
-from mtl_hcc.data.split_file import begin_run, of_fold, run_splits
+from mtl_hcc.data.ranks import rank_of
+from mtl_hcc.data.resources import Loading, Preparing, check_least
 from mtl_hcc.data.splits import Split
-from mtl_hcc.errors import ConfigError
+from mtl_hcc.data.splits.kept_splits import begin_run
+from mtl_hcc.data.splits.split_checks import check_splits
+from mtl_hcc.data.splits.splits_csv import of_fold
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.store.prepared_store import PreparedStore
 
 _Part = TypeVar("_Part")
+_PREPARING, _LOADING = Preparing(), Loading()
 
 
 class CohortDataModule(LightningDataModule):
     """Patients of one cohort as batches.
 
-    Batches come as float16 images and are made float32, and in training augmented, on the device
-    by ``on_after_batch_transfer``. Ranks are told apart here, so the trainer needs
-    ``use_distributed_sampler=False``. In plain Python: ``prepare_data()``, ``setup()``, a loader.
+    Batches come as float16 images. On the device ``on_after_batch_transfer`` makes them float32,
+    augments those of training, and cuts out the field that the network sees. Ranks are told apart
+    here, so the trainer needs ``use_distributed_sampler=False``. In plain Python:
+    ``prepare_data()``, ``setup()``, a loader.
 
     Args:
         store: Folder of the prepared store; also of the phantom and of ``splits.csv``.
@@ -54,17 +60,10 @@ class CohortDataModule(LightningDataModule):
         covariates: Column to ``linear``, ``log``, or the list of levels of a category.
         batch_size: Patients in a batch, over all devices.
         rounds: Augmentation rounds: visits of each patient in an epoch.
-        rotate: Rotate uniformly over SO(3) in training.
-        time_jitter_days: In training, times shift by up to this many days.
-        phase_dropout: In training, chance that a patient loses one phase.
-        workers: Processes that load patients; 0 loads in the training process.
-        preparation_workers: Processes that prepare patients; -1 for all cores.
-        preparation_backend: A joblib backend to prepare on, e.g. ``dask`` or ``ray`` for a cluster
-            that this process is connected to; local processes when it is not given.
-        cache: Keep the arrays in memory once read. With ``workers`` the operating system's cache
-            of the files does that, shared by all processes.
-        cache_gb: Memory that may be kept for that, 0 or more; half of what is free when not given.
-            Patients beyond it are read from the store each time, with the same result.
+        augmentation: Transforms of training patients, in their order, such as ``Rotation3D``; none
+            when not given.
+        loading: Processes and memory that reading prepared patients may take.
+        preparing: Processes that prepare patients.
         seed: Seed of batches and augmentation, 0 or more.
         fold: Fold of the split to train.
     """
@@ -83,45 +82,37 @@ class CohortDataModule(LightningDataModule):
         covariates: dict[str, CovariateKind] | None = None,
         batch_size: int = 16,
         rounds: int = 3,
-        rotate: bool = True,
-        time_jitter_days: float = 3.0,
-        phase_dropout: float = 0.0,
-        workers: int = 0,
-        preparation_workers: int = -1,
-        preparation_backend: str | None = None,
-        cache: bool = True,
-        cache_gb: float | None = None,
+        augmentation: list[Transform] | None = None,
+        loading: Loading = _LOADING,
+        preparing: Preparing = _PREPARING,
         seed: int = 0,
         fold: int = 0,
     ) -> None:
         super().__init__()
-        _check_numbers(batch_size=batch_size, rounds=rounds, seed=seed, workers=workers)
-        _check_cache(cache_gb)
+        check_least("data", 1, batch_size=batch_size, rounds=rounds)
+        check_least("data", 0, seed=seed)
         self.target_names = target_columns(endpoints)
         self.store_root, self.cohort = Path(store), cohort
         self.source, self.phantom = source, phantom or PhantomSettings()
-        self.preparation, self.preparation_workers = preparation, preparation_workers
-        self.preparation_backend = preparation_backend
+        self.preparation, self.preparing, self.loading = preparation, preparing, loading
         self.phases = chosen_phases(phases, [] if preparation is None else preparation.phases)
-        """Phases along the image axis; empty without images."""
+        """Phases that are used; empty without images."""
+        self.views = {} if preparation is None else views_of(preparation, self.phases)
+        """What the batches' views show, with the phases along their image axis."""
+        check_fields(self.views)
         self.split, self.fold, self.endpoints = split, fold, endpoints
         self.covariates = covariates or {}
-        self.batch_size, self.rounds, self.workers = batch_size, rounds, workers
-        self.cache, self.cache_gb, self.seed = cache, cache_gb, seed
-        self._arrays: ArrayCache | None = None
-        self.augmentation = Augmentation(
-            rotate=rotate,
-            time_jitter_days=time_jitter_days,
-            phase_dropout=phase_dropout,
-            seed=seed,
-        )
+        self.batch_size, self.rounds, self.seed = batch_size, rounds, seed
+        self._cache: ArrayCache | None = None
+        self.augmentation = Augmentation(augmentation or [], seed=seed, views=self.views)
         self.run_splits: Path | None = None
         """``splits.csv`` of the run, where there is one: other splits are refused."""
         self._store: PreparedStore | None = None
         self._table: pd.DataFrame | None = None
         self._splits: pd.Series | None = None
         self._covariates: npt.NDArray[np.float32] | None = None
-        self._covariate_names: list[str] = []
+        self.covariate_names: list[str] = []
+        """Names of the columns of ``PatientBatch.covariates``."""
 
     # What the run needs to know ------------------------------------------------------------
 
@@ -142,8 +133,8 @@ class CohortDataModule(LightningDataModule):
             source=self.source,
             preparation=self.preparation,
             split=self.split,
-            workers=self.preparation_workers,
-            backend=self.preparation_backend,
+            workers=self.preparing.workers,
+            backend=self.preparing.backend,
         )
 
     @property
@@ -155,11 +146,6 @@ class CohortDataModule(LightningDataModule):
     def splits(self) -> pd.Series:
         """Split of each patient in this fold, in the order of the table."""
         return _ready(self._splits)
-
-    @property
-    def covariate_names(self) -> list[str]:
-        """Names of the columns of ``PatientBatch.covariates``."""
-        return self._covariate_names
 
     @property
     def train_covariates(self) -> npt.NDArray[np.float32] | None:
@@ -177,13 +163,6 @@ class CohortDataModule(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Make the phantom if there is no cohort, renew the store, keep the splits (rank 0)."""
-        if self.cohort is None and self.preparation is None:
-            raise ConfigError(
-                "no cohort given, and without data.preparation no images are used",
-                where="data.cohort",
-                expected="the clinical table: the phantom stands in for a cohort with images only",
-                remedy="Set --data.cohort PATH.",
-            )
         self.prepared.make_ready()
 
     def setup(self, stage: str = "fit") -> None:
@@ -194,9 +173,12 @@ class CohortDataModule(LightningDataModule):
         """
         if self._table is None:
             self._table, self._store = self.prepared.read()
-            self._splits = of_fold(self._all_folds(), self.fold).reindex(self._table.index)
+            self._cache = self.loading.array_cache()
+            self._splits = of_fold(self.prepared.splits(self.run_splits), self.fold).reindex(
+                self._table.index
+            )
             if self.covariates:
-                self._covariates, self._covariate_names = encode_covariates(
+                self._covariates, self.covariate_names = encode_covariates(
                     self._table, self.covariates
                 )
         if stage == "fit":
@@ -204,7 +186,7 @@ class CohortDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[PatientSample]:
         """Return the training visits of this rank; call ``set_epoch`` on ``batch_sampler``."""
-        rank, world_size = self._ranks()
+        rank, world_size = rank_of(self.trainer)
         dataset = self._dataset(["train"])
         members = self.table.loc[dataset.patient_ids]
         sampler = PatientBatchSampler(
@@ -220,7 +202,7 @@ class CohortDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[PatientSample]:
         """Return the validation patients of this rank, in order and as they are."""
-        rank, world_size = self._ranks()
+        rank, world_size = rank_of(self.trainer)
         dataset = self._dataset(["validation"])
         sampler = OrderedBatchSampler(
             patients=len(dataset), batch_size=self.batch_size, rank=rank, world_size=world_size
@@ -235,7 +217,7 @@ class CohortDataModule(LightningDataModule):
         """
         if self.trainer is None or not self.trainer.predicting:
             return self.everybody()
-        return self._in_order(*self._ranks())
+        return self._in_order(*rank_of(self.trainer))
 
     def everybody(self) -> DataLoader[PatientSample]:
         """Return all patients of all splits, in the table's order, for one process.
@@ -251,13 +233,13 @@ class CohortDataModule(LightningDataModule):
         return DataLoader(
             self._dataset(None, rows=shares[rank]),
             batch_size=-(-self.batch_size // world_size),
-            num_workers=self.workers,
+            num_workers=self.loading.workers,
             collate_fn=self.collate,
             pin_memory=torch.cuda.is_available(),
         )
 
     def on_after_batch_transfer(self, batch: PatientBatch, dataloader_idx: int) -> PatientBatch:
-        """Make images float32, and augment a training batch, on the device.
+        """Make images float32, augment a training batch, and cut out what is seen, on the device.
 
         Args:
             batch: The batch, on its device.
@@ -265,7 +247,8 @@ class CohortDataModule(LightningDataModule):
         """
         for view in batch.views.values():
             view.images = view.images.float()
-        return self.augmentation(batch) if isinstance(batch, TrainingBatch) else batch
+        turned = self.augmentation(batch) if isinstance(batch, TrainingBatch) else batch
+        return as_seen(turned, self.views)
 
     @property
     def collate(self) -> Callable[[Sequence[PatientSample]], PatientBatch]:
@@ -288,26 +271,6 @@ class CohortDataModule(LightningDataModule):
 
     # Parts ---------------------------------------------------------------------------------
 
-    def _all_folds(self) -> pd.DataFrame:
-        """Return ``patient_id, fold, split``: those of the run, or of the cohort as it is."""
-        if self.run_splits is not None and self.run_splits.is_file():
-            return run_splits(self.split, self.table, self.run_splits)
-        return self.prepared.splits()
-
-    def _ranks(self) -> tuple[int, int]:
-        """Return rank and number of processes; without a trainer there is one."""
-        if self.trainer is None or self.trainer.world_size == 1:
-            return 0, 1
-        # Lightning has no public name for this setting; patients would be left out silently.
-        if self.trainer._accelerator_connector.use_distributed_sampler:
-            raise ConfigError(
-                f"use_distributed_sampler is on with {self.trainer.world_size} devices",
-                where="trainer.use_distributed_sampler",
-                expected="false: the data module gives each device its share of a batch",
-                remedy="Set trainer.use_distributed_sampler to false.",
-            )
-        return self.trainer.global_rank, self.trainer.world_size
-
     def _dataset(
         self, splits: Sequence[str] | None, *, rows: npt.NDArray[np.int64] | None = None
     ) -> PatientDataset:
@@ -315,7 +278,7 @@ class CohortDataModule(LightningDataModule):
         chosen = self.table.index if splits is None else self.splits.index[self.splits.isin(splits)]
         store: ImageStore | None = self._store
         if store is not None and self.preparation is not None:
-            store = select_phases(store, self.phases, self.preparation.phases)
+            store = select_phases(store, self.phases, self.preparation)
         return PatientDataset(
             table=self.table,
             patient_ids=(chosen if rows is None else chosen[rows]).tolist(),
@@ -323,16 +286,8 @@ class CohortDataModule(LightningDataModule):
             target_names=self.target_names,
             covariates=self._covariates,
             store=store,
-            cache=self._array_cache(),
+            cache=self._cache,
         )
-
-    def _array_cache(self) -> ArrayCache | bool:
-        """Return the cache that the datasets of all splits share, False when there is none."""
-        if not self.cache or self.workers > 0:
-            return False
-        if self._arrays is None:
-            self._arrays = ArrayCache(None if self.cache_gb is None else self.cache_gb * 1e9)
-        return self._arrays
 
     def _loader(
         self, dataset: PatientDataset, sampler: Sampler[list[int]] | PatientBatchSampler
@@ -341,8 +296,8 @@ class CohortDataModule(LightningDataModule):
         return DataLoader(
             dataset,
             batch_sampler=sampler,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
+            num_workers=self.loading.workers,
+            persistent_workers=self.loading.workers > 0,
             collate_fn=self.collate,
             pin_memory=torch.cuda.is_available(),
         )
@@ -353,27 +308,3 @@ def _ready(part: _Part | None) -> _Part:
     if part is None:
         raise RuntimeError("call prepare_data() and setup() first")
     return part
-
-
-def _check_numbers(*, batch_size: int, rounds: int, seed: int, workers: int) -> None:
-    """Raise :class:`ConfigError` for numbers that make no sense."""
-    least = {"batch_size": (batch_size, 1), "rounds": (rounds, 1), "seed": (seed, 0)}
-    for name, (value, lowest) in {**least, "workers": (workers, 0)}.items():
-        if value < lowest:
-            raise ConfigError(
-                f"{name} is {value}",
-                where=f"data.{name}",
-                expected=f"{lowest} or more",
-                remedy=f"Correct data.{name}.",
-            )
-
-
-def _check_cache(cache_gb: float | None) -> None:
-    """Raise :class:`ConfigError` for a size that is none."""
-    if cache_gb is not None and not 0 <= cache_gb < float("inf"):
-        raise ConfigError(
-            f"cache_gb is {cache_gb}",
-            where="data.cache_gb",
-            expected="0 or more gigabytes",
-            remedy="Correct data.cache_gb, or leave it out for half of the free memory.",
-        )

@@ -86,8 +86,7 @@ class PatientDataset(Dataset[PatientSample]):
         target_names: Columns to give as targets; a column that the table lacks is all missing.
         covariates: (row of the table, covariate) float32, NaN where missing; or None.
         store: Where the images are read; None when only the table is used.
-        cache: Keep arrays in memory once read: where to keep them, shared with other datasets of
-            the same store, or True for a cache of its own.
+        cache: Keeps arrays in memory once read; other datasets of the same store may share it.
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class PatientDataset(Dataset[PatientSample]):
         target_names: Sequence[str],
         covariates: npt.NDArray[np.float32] | None = None,
         store: ImageStore | None = None,
-        cache: ArrayCache | bool = False,
+        cache: ArrayCache | None = None,
     ) -> None:
         self.patient_ids = list(patient_ids)
         self.target_names = tuple(target_names)
@@ -110,7 +109,7 @@ class PatientDataset(Dataset[PatientSample]):
         self.targets = torch.from_numpy(targets.to_numpy(dtype=np.float32, na_value=np.nan).copy())
         self.covariates = None if covariates is None else torch.from_numpy(covariates[self.rows])
         self.store = store
-        self._cache = ArrayCache() if cache is True else cache if cache is not False else None
+        self._cache = cache
 
     def __len__(self) -> int:
         """Return the number of patients."""

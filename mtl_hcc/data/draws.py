@@ -17,6 +17,16 @@ class Purpose(IntEnum):
     ROTATION = 1
     TIME_JITTER = 2
     PHASE_DROPOUT = 3
+    IN_PLANE_ROTATION = 4
+    FLIP = 5
+    SCALE = 6
+    INTENSITY_SCALE = 7
+    NOISE = 8
+    BIAS_FIELD = 9
+
+
+_PURPOSES = 256
+"""More than there are: the streams of a second transform of a class begin here."""
 
 
 class Draw(NamedTuple):
@@ -56,7 +66,7 @@ class TrainingBatch(PatientBatch):
 
 
 def patient_generator(
-    purpose: Purpose, *, seed: int, epoch: int, round_: int, index: int
+    purpose: Purpose, *, seed: int, epoch: int, round_: int, index: int, twin: int = 0
 ) -> np.random.Generator:
     """Return the random numbers of one patient in one round of one epoch.
 
@@ -69,15 +79,16 @@ def patient_generator(
         epoch: Epoch, from 0.
         round_: Augmentation round, from 0.
         index: Row of the patient in the store's table.
+        twin: How many of the same purpose came before.
     """
     # The first word of the counter advances with each number, the others name the visit.
-    key = np.array([seed, purpose], dtype=np.uint64)
+    key = np.array([seed, purpose + _PURPOSES * twin], dtype=np.uint64)
     counter = np.array([0, index, round_, epoch], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
 
 def batch_generators(
-    batch: TrainingBatch, purpose: Purpose, *, seed: int
+    batch: TrainingBatch, purpose: Purpose, *, seed: int, twin: int = 0
 ) -> list[np.random.Generator]:
     """Return one generator for each patient of the batch, in its order.
 
@@ -85,8 +96,9 @@ def batch_generators(
         batch: A training batch, with its table rows and draws.
         purpose: What the numbers are for.
         seed: Seed of the run.
+        twin: How many of the same purpose came before.
     """
     return [
-        patient_generator(purpose, seed=seed, epoch=epoch, round_=round_, index=index)
+        patient_generator(purpose, seed=seed, epoch=epoch, round_=round_, index=index, twin=twin)
         for index, (epoch, round_) in zip(batch.index.tolist(), batch.draw.tolist(), strict=True)
     ]

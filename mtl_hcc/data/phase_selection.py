@@ -1,11 +1,13 @@
-"""Phase selection: a network that sees some of the prepared phases, in the store that has all."""
+"""Some of the prepared phases are used: the store still holds all."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from mtl_hcc.data.dataset import ImageStore
 from mtl_hcc.errors import ConfigError
+from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.prepared_patient import PreparedPatient, PreparedView
+from mtl_hcc.imaging.view import View
 
 
 class SelectedPhases:
@@ -22,7 +24,14 @@ class SelectedPhases:
     def load(self, patient_id: str, /) -> PreparedPatient:
         """Return one patient's arrays of the chosen phases."""
         found = self.store.load(patient_id)
-        return replace(found, views={name: self._of(view) for name, view in found.views.items()})
+        return replace(
+            found,
+            views={
+                name: self._of(view)
+                for name, view in found.views.items()
+                if set(view.phases) & set(self.phases)
+            },
+        )
 
     def _of(self, view: PreparedView) -> PreparedView:
         axis = [number for number, phase in enumerate(view.phases) if phase in self.phases]
@@ -35,15 +44,31 @@ class SelectedPhases:
         )
 
 
-def select_phases(store: ImageStore, phases: Sequence[str], prepared: Sequence[str]) -> ImageStore:
+def select_phases(store: ImageStore, phases: Sequence[str], preparation: Preparation) -> ImageStore:
     """Return a store that gives some phases; the store itself where these are all.
 
     Args:
         store: The prepared store.
         phases: To be given, in the order of the store.
-        prepared: Phases of the store.
+        preparation: Recipe of the store.
     """
-    return store if len(phases) == len(prepared) else SelectedPhases(store, phases)
+    return store if len(phases) == len(preparation.phases) else SelectedPhases(store, phases)
+
+
+def views_of(preparation: Preparation, phases: Sequence[str]) -> dict[str, View]:
+    """Return the views with those of their phases that are used; without those that have none.
+
+    Args:
+        preparation: Recipe of the store.
+        phases: To be given.
+    """
+    used = {
+        name: [phase for phase in view.phases if phase in phases]
+        for name, view in preparation.views.items()
+    }
+    return {
+        name: replace(preparation.views[name], phases=kept) for name, kept in used.items() if kept
+    }
 
 
 def chosen_phases(wanted: Sequence[str] | None, prepared: Sequence[str]) -> tuple[str, ...]:

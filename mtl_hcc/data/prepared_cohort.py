@@ -7,9 +7,9 @@ import pandas as pd
 
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.source import CohortSource
-from mtl_hcc.data.split_file import current_splits, keep_splits
 from mtl_hcc.data.splits import Split
-from mtl_hcc.errors import StoreError
+from mtl_hcc.data.splits.kept_splits import current_splits, keep_splits, run_splits
+from mtl_hcc.errors import ConfigError, StoreError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.store.lock import store_lock
 from mtl_hcc.store.place import check_store_place
@@ -49,8 +49,16 @@ class PreparedCohort:
         Of several processes one makes, and the others wait for it.
 
         Raises:
+            ConfigError: There is neither a cohort nor images, for which a phantom could stand in.
             StoreError: The store would lie where its files replace somebody else's.
         """
+        if self.phantom is not None and self.preparation is None:
+            raise ConfigError(
+                "no cohort given, and without data.preparation no images are used",
+                where="data.cohort",
+                expected="the clinical table: the phantom stands in for a cohort with images only",
+                remedy="Set --data.cohort PATH.",
+            )
         check_store_place(self.cohort, self.store)
         if not self.is_ready():
             with store_lock(self.store):
@@ -75,9 +83,19 @@ class PreparedCohort:
         prepared = set(store.manifest["patient_id"])
         return store.table[store.table.index.isin(prepared)], store
 
-    def splits(self) -> pd.DataFrame:
-        """Return ``patient_id, fold, split`` of the cohort as it is."""
-        return current_splits(self.split, self.read()[0], self.store / SPLITS)[0]
+    def splits(self, of_run: Path | None = None) -> pd.DataFrame:
+        """Return ``patient_id, fold, split`` of the cohort as it is, or those of a run.
+
+        Args:
+            of_run: ``splits.csv`` of a run; passed over where there is none.
+
+        Raises:
+            SplitError: The cohort and the settings give other splits than the run's.
+        """
+        table = self.read()[0]
+        if of_run is not None and of_run.is_file():
+            return run_splits(self.split, table, of_run)
+        return current_splits(self.split, table, self.store / SPLITS)[0]
 
     def _source(self) -> CohortSource:
         return self.source or default_source(self.preparation)

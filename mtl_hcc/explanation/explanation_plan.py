@@ -12,8 +12,8 @@ from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.covariates.reader import encode_covariates
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.dataset import PatientDataset
-from mtl_hcc.data.split_file import splits_file_of
 from mtl_hcc.data.splits import SingleSplit
+from mtl_hcc.data.splits.splits_csv import splits_file_of
 from mtl_hcc.errors import ConfigError, MtlHccError
 from mtl_hcc.explanation.explain_patient import Explained, ExplainSettings
 from mtl_hcc.explanation.layers import MapLayer, choose_layer, map_layers

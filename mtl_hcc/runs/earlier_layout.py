@@ -9,16 +9,27 @@ VIEW = "tumor"
 """Name that the only view of an earlier model gets."""
 _PARTS = ("stem", "backbone", "aggregator")
 _OF_VIEW = ("phases", "spacing_mm", "field_of_view_mm", "center_on")
+_AUGMENTATION = {"rotate": True, "time_jitter_days": 3.0, "phase_dropout": 0.0}
+"""Settings that were flat under ``data``, and their defaults."""
+_MACHINE = {
+    "workers": ("loading", "workers"),
+    "cache": ("loading", "cache"),
+    "cache_gb": ("loading", "cache_gb"),
+    "preparation_workers": ("preparing", "workers"),
+    "preparation_backend": ("preparing", "backend"),
+}
 
 
 def is_earlier(config: Mapping[str, Any]) -> bool:
-    """Return whether a config is of version 0.1 with images.
+    """Return whether a config is of version 0.1.
 
     Args:
         config: As plain values.
     """
-    model = config.get("model")
-    return isinstance(model, Mapping) and any(model.get(part) is not None for part in _PARTS)
+    model, data = config.get("model"), config.get("data")
+    return (isinstance(model, Mapping) and any(part in model for part in _PARTS)) or (
+        isinstance(data, Mapping) and any(name in data for name in (*_AUGMENTATION, *_MACHINE))
+    )
 
 
 def translated_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,12 +38,33 @@ def translated_config(config: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         config: For which :func:`is_earlier` is true.
     """
-    model, data = dict(config["model"]), dict(config.get("data") or {})
-    model["encoders"] = {VIEW: {part: model.pop(part, None) for part in _PARTS}}
+    model, data = dict(config.get("model") or {}), dict(config.get("data") or {})
+    parts = {part: model.pop(part) for part in _PARTS if part in model}
+    if any(part is not None for part in parts.values()):
+        model["encoders"] = {VIEW: parts}
     recipe = data.get("preparation")
     if isinstance(recipe, Mapping) and "views" not in recipe:
         data["preparation"] = _translated_recipe(dict(recipe))
-    return {**config, "model": model, "data": data}
+    return {**config, "model": model, "data": _translated_data(data)}
+
+
+def _translated_data(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings under ``data`` with a list of transforms, and those of the machine."""
+    rotate, days, dropout = (data.pop(name, value) for name, value in _AUGMENTATION.items())
+    transforms = {
+        "Rotation3D": {} if rotate else None,
+        "TimeJitter": {"days": days} if days else None,
+        "PhaseDropout": {"probability": dropout} if dropout else None,
+    }
+    data["augmentation"] = [
+        {"class_path": f"mtl_hcc.data.augmentation.{name}", "init_args": arguments}
+        for name, arguments in transforms.items()
+        if arguments is not None
+    ]
+    for name, (group, setting) in _MACHINE.items():
+        if name in data:
+            data[group] = {**data.get(group, {}), setting: data.pop(name)}
+    return data
 
 
 def _translated_recipe(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from mtl_hcc.training.module import MultiTaskModule
 
 _OF_TRAINING = {"risk_bank", "target_decay", "weighting"}
 """Parts of a model that prediction does not need."""
-_OF_THIS_MACHINE = {"store", "workers", "preparation_workers", "preparation_backend", "cache"}
+_OF_THIS_MACHINE = {"store", "loading", "preparing"}
 """Settings of the machine that trained."""
 _MOST_WEIGHTS = 20_000
 """Tensors of a model; DenseNet-121 has 364."""

@@ -21,8 +21,8 @@ from rich.progress import (
 )
 
 from mtl_hcc.command_line.config import config_from_dict, instantiate_data
-from mtl_hcc.data.split_changes import check_same_folds
-from mtl_hcc.data.split_file import read_splits
+from mtl_hcc.data.splits.split_changes import check_same_folds
+from mtl_hcc.data.splits.splits_csv import read_splits
 from mtl_hcc.runs.fit_process import FitProcess, by_joblib, by_slurm
 from mtl_hcc.runs.run_claim import is_locked
 from mtl_hcc.runs.run_record import State, run_state

@@ -22,7 +22,7 @@ OF_RESULTS = ("baselines", "strong_baselines", "bootstraps")
 """Settings of what is computed from the predictions: nothing is trained again for them."""
 NOT_IN_RESULTS = (
     *("run", "ckpt_path", "repeat", "wandb", "wandb_project", "wandb_group"),
-    *("data.workers", "data.cache", "data.preparation_workers", "data.preparation_backend"),
+    *("data.loading", "data.preparing"),
     *("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.log_every_n_steps"),
 )
 """Settings of a config that say where and how fast, not what."""

@@ -17,8 +17,8 @@ from mtl_hcc.command_line.config import (
 from mtl_hcc.covariates.reader import CovariateKind
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.prepared_cohort import SPLITS
-from mtl_hcc.data.split_checks import check_splits
-from mtl_hcc.data.split_file import read_splits
+from mtl_hcc.data.splits.split_checks import check_splits
+from mtl_hcc.data.splits.splits_csv import read_splits
 from mtl_hcc.data.training_ranges import training_ranges, write_ranges
 from mtl_hcc.errors import ConfigError, TrainingError
 from mtl_hcc.estimators.baselines import check_baselines

@@ -143,7 +143,7 @@ def on_backend(backend: str | None) -> AbstractContextManager[object]:
     except (ValueError, ImportError) as error:
         raise ConfigError(
             f"no joblib backend {backend!r} ({error})",
-            where="data.preparation_backend",
+            where="data.preparing.backend",
             remedy="Install and register it first (dask: pip install 'dask[distributed]'), or "
             "leave the setting out.",
         ) from error

@@ -121,5 +121,5 @@ def _alone(name: str, job: Callable[[], Result], lost: Callable[[str, str], Resu
                 f"patient {name}: the process that prepared it was killed by the system, "
                 "twice. Expected files that the imaging library can "
                 "read, and enough memory. Open the files in a viewer; with large volumes close "
-                "other programs or set data.preparation_workers: 1.",
+                "other programs or set data.preparing.workers: 1.",
             )

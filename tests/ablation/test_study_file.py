@@ -22,7 +22,7 @@ def test_the_shipped_study_has_every_variant_of_the_plan():
 
 def test_one_seed_is_enough_and_zero_without_any(tmp_path):
     path = tmp_path / "study.yaml"
-    path.write_text("variants: {a: {data.rotate: false}}")
+    path.write_text("variants: {a: {data.rounds: 1}}")
     assert read_study(path).seeds == (0,)
 
 
@@ -46,7 +46,7 @@ def test_one_seed_is_enough_and_zero_without_any(tmp_path):
         ("variants: {../a: {data: 1}}", ["variant '../a'", "name of a folder"]),
         ("variants: {1: {data: 1}}", ["variant 1", "name of a folder"]),
         ("variants: {no_bank: null}", ["variant 'no_bank'", "its settings are None"]),
-        ("variants: {no_bank: {}}", ["its settings are {}", "data: {rotate: false}"]),
+        ("variants: {no_bank: {}}", ["its settings are {}", "data: {rounds: 1}"]),
         ("variants: {no_bank: model.risk_bank}", ["its settings are 'model.risk_bank'"]),
     ],
 )

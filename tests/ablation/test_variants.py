@@ -50,8 +50,9 @@ def test_each_shipped_variant_changes_what_its_name_says(shipped):
     assert of_model["no_regions"]["backbone"]["init_args"]["pooled_regions"] == []
     flat = of_model["slices_2d"]
     assert [flat[part]["init_args"]["dimensions"] for part in ("stem", "backbone")] == ["2d"] * 2
-    assert of_data["no_jitter"]["time_jitter_days"] == 0
-    assert of_data["no_rotation"]["rotate"] is False
+    for name, left in (("no_jitter", "Rotation3D"), ("no_rotation", "TimeJitter")):
+        (transform,) = of_data[name]["augmentation"]
+        assert transform["class_path"].endswith(left)
     assert of_model["equal_weights"]["weighting"]["class_path"].endswith("EqualWeights")
     for task in ("os", "rfs", "mvi"):
         assert [*of_model[f"{task}_alone"]["heads"]] == [task]
@@ -72,7 +73,8 @@ def test_a_run_s_process_reads_exactly_the_values_that_were_planned(shipped, par
 def test_a_variant_keeps_everything_that_it_does_not_name(shipped):
     values = designs(shipped)
     full, changed = values["full"], values["no_rotation"]
-    assert {**changed["data"], "rotate": True} == full["data"]
+    jitter = full["data"]["augmentation"][1:]
+    assert changed["data"] == {**full["data"], "augmentation": jitter}
     assert (changed["model"], changed["trainer"]) == (full["model"], full["trainer"])
 
 
@@ -92,13 +94,11 @@ def test_flags_hold_for_all_variants_but_a_variant_beats_them(make_plan):
 
 
 def test_dotted_and_nested_settings_are_the_same(make_plan):
-    plan = make_plan(
-        {"a": {"data.time_jitter_days": 1, "patience": 3}, "b": {"data": {"time_jitter_days": 1}}}
-    )
+    plan = make_plan({"a": {"data.rounds": 1, "patience": 3}, "b": {"data": {"rounds": 1}}})
     values = designs(plan)
     assert values["a"]["data"] == values["b"]["data"]
-    assert plan.runs[1].change == "data.time_jitter_days: 1, patience: 3"
-    assert plan.runs[2].change == "data.time_jitter_days: 1"
+    assert plan.runs[1].change == "data.rounds: 1, patience: 3"
+    assert plan.runs[2].change == "data.rounds: 1"
 
 
 def test_another_preparation_gets_a_store_of_its_own_with_the_same_splits(tmp_path):
@@ -117,13 +117,13 @@ def test_another_preparation_gets_a_store_of_its_own_with_the_same_splits(tmp_pa
     ("settings", "messages"),
     [
         (
-            {"data": {"rotat": False}},
-            ["Group 'data' does not accept option 'rotat'", "data.rotate"],
+            {"data": {"round": 1}},
+            ["Group 'data' does not accept option 'round'", "data.rounds"],
         ),
-        ({"data.rotat": False}, ["does not accept option 'rotat'", "Did you mean data.rotate"]),
+        ({"data.round": 1}, ["does not accept option 'round'", "Did you mean data.rounds"]),
         ({"modl": 3}, ["modl", "Did you mean model"]),
         ({"model": {"weighting": "EqualWeight"}}, ["EqualWeight", "Did you mean EqualWeights"]),
-        ({"data": {"rotate": "sometimes"}}, ["data.rotate", "bool", "sometimes"]),
+        ({"data": {"rounds": "sometimes"}}, ["data.rounds", "int", "sometimes"]),
         ({"seed": 7}, ["may not change seed", "the seeds of the study"]),
         ({"run": "elsewhere"}, ["may not change run", "a folder of its own"]),
         ({"repeat": "never"}, ["may not change repeat", "what is finished is kept"]),
@@ -131,7 +131,7 @@ def test_another_preparation_gets_a_store_of_its_own_with_the_same_splits(tmp_pa
         ({"data.store": "elsewhere"}, ["may not change data.store"]),
         ({"data.cohort": "elsewhere"}, ["may not change data.cohort", "the same patients"]),
         ({"data.split": {"class_path": "KFold"}}, ["change data.split", "the same folds"]),
-        ({"data.rotate": True}, ["it changes nothing", "data.rotate: true"]),
+        ({"data.rounds": 3}, ["it changes nothing", "data.rounds: 3"]),
         ({"model.risk_bank.endpoints": ["oss"]}, ["oss", "0 Cox heads"]),
         (
             {"data.endpoints": ["os"]},

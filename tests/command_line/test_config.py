@@ -244,3 +244,30 @@ def test_views_and_zones_that_a_config_leaves_out_are_written_whole_and_read_bac
     assert written["data"]["preparation"]["zones"] == {"margin": margin}
     again = instantiate(parser, config_from_dict(parser, written)).data.preparation
     assert again == instantiate(parser, config).data.preparation
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "now"),
+    [
+        ("rotate", "true", "[{class_path: Rotation3D}]"),
+        ("time_jitter_days", "3", "{class_path: TimeJitter, init_args: {days: 3}}"),
+        ("phase_dropout", "0.1", "{class_path: PhaseDropout"),
+        ("workers", "8", "Write data.loading: {workers: 8}."),
+        ("preparation_workers", "4", "Write data.preparing: {workers: 4}."),
+    ],
+)
+def test_an_earlier_setting_is_answered_with_what_says_the_same_now(
+    tmp_path: Path, name: str, value: str, now: str
+):
+    parser, _ = tiny_config(tmp_path)
+    path = tmp_path / "config.yaml"
+    with pytest.raises(ConfigError) as of_flag:
+        read_config(parser, ["--config", str(path), f"--data.{name}", value])
+    values = yaml.safe_load(path.read_text())
+    values["data"][name] = yaml.safe_load(value)
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(ConfigError) as of_file:
+        read_config(parser, ["--config", str(path)])
+    for caught in (of_flag, of_file):
+        assert now in str(caught.value)
+        assert "no such one any more" in str(caught.value)

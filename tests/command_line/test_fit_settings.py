@@ -1,5 +1,6 @@
 """Settings with which a run cannot end well are refused before anything is read or moved."""
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -20,6 +21,11 @@ def fitted(folder: Path, *flags: str) -> Finished:
     tiny_config(folder)  # writes config.yaml and the cohort
     places = ["--config", folder / "config.yaml", "--run", folder / "run"]
     return call(fit.main, *places, *BRIEF, *flags)
+
+
+def augmented(name: str, **settings: float) -> str:
+    """Return a list of one transform."""
+    return json.dumps([{"class_path": name, "init_args": settings}])
 
 
 REFUSED = [
@@ -51,9 +57,10 @@ REFUSED = [
     ("model.fusion.widths", "[-3]", "fusion.widths is [-3]"),
     ("model.fusion.widths", "[0]", "fusion.widths is [0]"),
     ("model.clinical.hidden", "-2", "clinical.hidden is -2"),
-    ("data.time_jitter_days", "-1", "time_jitter_days is -1"),
-    ("data.time_jitter_days", "1e9", "Expected 0 to 30"),
-    ("data.phase_dropout", "2", "Expected 0 to 1"),
+    ("data.augmentation", augmented("TimeJitter", days=-1), "TimeJitter: days is -1"),
+    ("data.augmentation", augmented("TimeJitter", days=1e9), "Expected 0 to 30"),
+    ("data.augmentation", augmented("PhaseDropout", probability=2), "Expected 0 to 1"),
+    ("data.loading.workers", "-1", "data.loading.workers: workers is -1"),
     ("data.cohort", "/nowhere/cohort.csv", "no such file or folder"),
     ("data.store", "", "Expected a folder"),
     ("run", "", "Expected a folder"),

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from itertools import chain
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,8 +12,10 @@ from outcome_tables import outcome_table
 from pytorch_lightning import LightningModule, Trainer
 
 from mtl_hcc.batch import PatientBatch
+from mtl_hcc.data.augmentation import Rotation3D, TimeJitter
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.draws import TrainingBatch
+from mtl_hcc.data.resources import Loading, Preparing
 from mtl_hcc.data.splits import KFold, RandomSplit, SplitByColumn
 from mtl_hcc.errors import ConfigError, SplitError, StoreError
 from mtl_hcc.store import prepared_store as store_module
@@ -30,7 +33,8 @@ def with_images(cohort_folder, store, **changes):
         "cohort": str(cohort_folder),
         "store": store,
         "preparation": PREPARATION,
-        "preparation_workers": 1,
+        "preparing": Preparing(workers=1),
+        "augmentation": [Rotation3D(), TimeJitter()],
         "split": SplitByColumn(),
         "endpoints": ["os", "rfs", "mvi"],
         "batch_size": 3,
@@ -48,6 +52,7 @@ def table_only(tmp_path, **changes):
         "split": RandomSplit(),
         "endpoints": ["os", "rfs", "mvi"],
         "covariates": {"afp_ng_ml": "log"},
+        "augmentation": [TimeJitter()],
         "batch_size": 8,
     }
     return ready(CohortDataModule(**{**settings, **changes}))
@@ -68,11 +73,14 @@ def check_contract(batch, datamodule, *, images=True):
     assert list(batch.targets) == ["os_days", "os_event", "rfs_days", "rfs_event", "mvi"]
     assert all(target.dtype == torch.float32 for target in batch.targets.values())
     if images:
-        assert batch.images.shape == batch.regions.shape == (len(batch), 3, 16, 16, 16)
-        assert batch.regions.dtype == torch.uint8
-        assert batch.images.min() >= 0
-        assert batch.images.max() <= 1
-        assert batch.phase_present.dtype == torch.bool
+        view = batch.views["tumor"]
+        assert view.images.shape == view.regions.shape == (len(batch), 3, 16, 16, 16)
+        assert view.regions.dtype == torch.uint8
+        assert view.images.min() >= 0
+        assert view.images.max() <= 1
+        assert view.phase_present.dtype == torch.bool
+        assert view.slice_present.all()
+        assert (view.spacing_mm == 4).all()
 
 
 def test_training_batches_follow_the_contract_and_visit_everybody_each_round(cohort_folder, store):
@@ -85,7 +93,7 @@ def test_training_batches_follow_the_contract_and_visit_everybody_each_round(coh
         turned = datamodule.on_after_batch_transfer(batch, 0)
         check_contract(turned, datamodule)
         assert type(turned) is PatientBatch
-        assert turned.images.dtype == torch.float32
+        assert turned.views["tumor"].images.dtype == torch.float32
         visits += batch.patient_id
     assert sorted(visits) == sorted([*datamodule.table.index[:7]] * 2)
 
@@ -95,7 +103,7 @@ def test_augmentation_changes_images_and_times_but_no_event(cohort_folder, store
     batch = next(iter(datamodule.train_dataloader()))
     before = datamodule.on_after_batch_transfer(batch.plain(), 0)
     after = datamodule.on_after_batch_transfer(batch, 0)
-    assert not torch.equal(before.images, after.images)
+    assert not torch.equal(before.views["tumor"].images, after.views["tumor"].images)
     moved = after.targets["os_days"] - before.targets["os_days"]
     assert 0 < moved.abs().max() <= 3
     assert torch.equal(before.targets["os_event"], after.targets["os_event"])
@@ -109,19 +117,45 @@ def test_validation_and_prediction_are_as_prepared_and_in_order(cohort_folder, s
     assert list(chain(*(b.patient_id for b in everybody))) == [*datamodule.table.index]
     for batch in [*validation, *everybody]:
         check_contract(batch, datamodule)
-        for name, images in zip(batch.patient_id, batch.images, strict=True):
-            prepared = datamodule._store.load(name).images
+        for name, images in zip(batch.patient_id, batch.views["tumor"].images, strict=True):
+            prepared = datamodule._store.load(name).views["tumor"].images
             np.testing.assert_array_equal(images.numpy(), prepared.astype(np.float32))
     assert datamodule.phases == ("arterial", "portal_venous", "delayed")
 
 
+def test_a_larger_stored_field_gives_evaluation_the_same_and_training_no_empty_corners(
+    cohort_folder, store, tmp_path
+):
+    stored = one_view(
+        spacing_mm=4.0, field_of_view_mm=40.0, stored_field_mm=72.0, keep="everything",
+        plausibility="remark",
+    )  # fmt: skip
+    seen = one_view(spacing_mm=4.0, field_of_view_mm=40.0, keep="everything", plausibility="remark")
+    larger, smaller = (
+        with_images(cohort_folder, str(tmp_path / name), preparation=recipe)
+        for name, recipe in (("larger", stored), ("smaller", seen))
+    )
+    for one, other in zip(larger.predict_dataloader(), smaller.predict_dataloader(), strict=True):
+        assert one.views["tumor"].images.shape[2:] == (18, 18, 18)
+        one, other = (larger.on_after_batch_transfer(batch, 0) for batch in (one, other))
+        for name in ("images", "regions", "slice_present"):
+            found = getattr(one.views["tumor"], name)
+            assert torch.equal(found, getattr(other.views["tumor"], name)), name
+    empty = [
+        (module.on_after_batch_transfer(batch, 0).views["tumor"].regions == 0).float().mean()
+        for module in (larger, smaller)
+        for batch in [next(iter(module.train_dataloader()))]
+    ]
+    assert empty[1] > empty[0] + 0.05, "the field lies within the liver but for its corners"
+
+
 def test_workers_give_the_same_batches(cohort_folder, store):
     alone = list(with_images(cohort_folder, store).train_dataloader())
-    loaded = list(with_images(cohort_folder, store, workers=1).train_dataloader())
+    loaded = list(with_images(cohort_folder, store, loading=Loading(workers=1)).train_dataloader())
     for first, second in zip(alone, loaded, strict=True):
         assert first.patient_id == second.patient_id
         assert torch.equal(first.draw, second.draw)
-        assert torch.equal(first.images, second.images)
+        assert torch.equal(first.views["tumor"].images, second.views["tumor"].images)
 
 
 def test_workers_check_each_file_in_their_first_epoch_only(
@@ -136,7 +170,7 @@ def test_workers_check_each_file_in_their_first_epoch_only(
 
     monkeypatch.setattr(store_module, "check_content", logged)
     monkeypatch.setattr(store_module, "_CHECKED", {})
-    loader = with_images(cohort_folder, store, workers=1).train_dataloader()
+    loader = with_images(cohort_folder, store, loading=Loading(workers=1)).train_dataloader()
     for epoch in range(3):
         loader.batch_sampler.set_epoch(epoch)
         assert list(loader)
@@ -160,7 +194,7 @@ def test_a_table_alone_gives_covariates_and_targets(tmp_path):
     for batch in chain(datamodule.train_dataloader(), datamodule.val_dataloader()):
         batch = datamodule.on_after_batch_transfer(batch, 0)
         check_contract(batch, datamodule, images=False)
-        assert batch.images is None
+        assert batch.views == {}
         expected = np.log10(datamodule.table.loc[batch.patient_id, "afp_ng_ml"] + 1)
         np.testing.assert_allclose(batch.covariates[:, 0].numpy(), expected, rtol=1e-6)
     assert datamodule.covariate_names == ["afp_ng_ml"]
@@ -206,16 +240,21 @@ def test_a_fresh_store_is_trained_on_without_simpleitk_and_torchio(cohort_folder
     code = (
         "import sys\n"
         "from mtl_hcc.data.datamodule import CohortDataModule\n"
+        "from mtl_hcc.data.augmentation import BiasField, Rotation3D, TimeJitter\n"
         "from mtl_hcc.data.splits import SplitByColumn\n"
-        "from mtl_hcc.imaging.preparation import Preparation\n"
+        "sys.path.insert(0, sys.argv[3])\n"
+        "from one_view import one_view\n"
         "module = CohortDataModule(store=sys.argv[2], cohort=sys.argv[1], endpoints=['os'],\n"
         "    split=SplitByColumn(), batch_size=3,\n"
+        "    augmentation=[Rotation3D(), BiasField(), TimeJitter()],\n"
         "    preparation=one_view(spacing_mm=4.0, field_of_view_mm=64.0,\n"
         "        plausibility='remark'))\n"
-        "module.prepare_data(); module.setup(); next(iter(module.train_dataloader()))\n"
+        "module.prepare_data(); module.setup()\n"
+        "module.on_after_batch_transfer(next(iter(module.train_dataloader())), 0)\n"
         "sys.exit(', '.join({'SimpleITK', 'torchio', 'monai'} & set(sys.modules)) or 0)\n"
     )
-    command = [sys.executable, "-c", code, str(cohort_folder), store]
+    tests = str(Path(__file__).parents[1])
+    command = [sys.executable, "-c", code, str(cohort_folder), store, tests]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

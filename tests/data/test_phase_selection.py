@@ -7,6 +7,7 @@ from one_view import one_view
 
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.phase_selection import chosen_phases
+from mtl_hcc.data.resources import Preparing
 from mtl_hcc.data.splits import SplitByColumn
 from mtl_hcc.errors import ConfigError
 
@@ -23,7 +24,7 @@ def datamodule(cohort_folder, store, **changes) -> CohortDataModule:
         cohort=str(cohort_folder),
         store=store,
         preparation=one_view(spacing_mm=8.0, field_of_view_mm=64.0, plausibility="remark"),
-        preparation_workers=1,
+        preparing=Preparing(workers=1),
         split=SplitByColumn(),
         endpoints=["os", "mvi"],
         batch_size=3,
@@ -44,8 +45,9 @@ def test_batches_hold_the_chosen_phases_in_the_order_of_the_store(cohort_folder,
     ):
         assert chosen.patient_id == all_phases.patient_id, "the patients stay the same"
         for name in ("images", "regions", "phase_present"):
-            expected = getattr(all_phases, name)[:, axis]
-            torch.testing.assert_close(getattr(chosen, name), expected, rtol=0, atol=0)
+            expected = getattr(all_phases.views["tumor"], name)[:, axis]
+            found = getattr(chosen.views["tumor"], name)
+            torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
 def test_the_same_store_serves_every_choice_of_phases(cohort_folder, store):
@@ -62,7 +64,7 @@ def test_the_same_store_serves_every_choice_of_phases(cohort_folder, store):
     ("wanted", "prepared", "message"),
     [
         (["arteriel"], PREPARED, "data.phases: phase 'arteriel'. Expected some of the prepared"),
-        (["delayed"], ("arterial",), "ones: arterial. Add it to data.preparation.phases"),
+        (["delayed"], ("arterial",), "ones: arterial. Add it to a view of data.preparation.views"),
         ([], PREPARED, "data.phases: no phase. Expected one or more of arterial, portal_venous"),
         (["arterial"], (), "none, no images"),
     ],

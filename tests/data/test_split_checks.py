@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from outcome_tables import outcome_table
 
-from mtl_hcc.data.split_checks import check_splits
 from mtl_hcc.data.splits import RandomSplit
+from mtl_hcc.data.splits.split_checks import check_splits
 from mtl_hcc.errors import SplitError, TableError
 
 TABLE = outcome_table(60)

@@ -11,7 +11,7 @@ from mtl_hcc.data.splits import (
     SplitByColumn,
     SplitFile,
 )
-from mtl_hcc.data.strata import STRATUM_COLUMNS, deal, joint_strata
+from mtl_hcc.data.splits.dealt_splits import STRATUM_COLUMNS, deal, joint_strata
 from mtl_hcc.errors import ConfigError, SplitError
 
 TABLE = outcome_table(200)

@@ -19,9 +19,11 @@ from mtl_hcc.training.module import MultiTaskModule
 
 KILLS = {"at the start of an epoch": (3, 0), "amid an epoch": (2, 3), "in the first epoch": (0, 2)}
 IMAGES: dict[str, Any] = IMAGE_SETTINGS | {
-    "data__rotate": True,
-    "data__time_jitter_days": 3.0,
-    "data__phase_dropout": 0.3,
+    "data__augmentation": [
+        {"class_path": "Rotation3D"},
+        {"class_path": "TimeJitter"},
+        {"class_path": "PhaseDropout", "init_args": {"probability": 0.3}},
+    ],
 }
 KILL_SCRIPT = """
 import os, signal, sys

@@ -11,7 +11,7 @@ from tiny_runs import PHANTOM, PhantomRun, ct_flags
 from tiny_study import PowerCutError, clinical_flags
 
 from mtl_hcc.command_line.config import build_parser, read_config, settled_config
-from mtl_hcc.data.split_changes import check_same_folds
+from mtl_hcc.data.splits.split_changes import check_same_folds
 from mtl_hcc.errors import ConfigError, SplitError
 from mtl_hcc.runs import fit_process
 from mtl_hcc.runs.run_claim import claimed

@@ -36,7 +36,7 @@ def changed(values, key, value):
         ("model.learning_rate", 0.5),
         ("model.risk_bank", None),
         ("data.batch_size", 9),
-        ("data.rotate", False),
+        ("data.augmentation", []),
         ("trainer.max_epochs", 9),
         ("trainer.precision", "bf16-mixed"),
     ],

@@ -61,5 +61,5 @@ def test_a_store_made_half_is_made_again(tmp_path):
 def test_a_backend_of_joblib_can_be_named_and_a_wrong_one_says_so():
     with on_backend("threading"):
         assert type(joblib.Parallel(n_jobs=2)._backend).__name__ == "ThreadingBackend"
-    with pytest.raises(ConfigError, match=r"data.preparation_backend.*'nowhere'"):
+    with pytest.raises(ConfigError, match=r"data.preparing.backend.*'nowhere'"):
         on_backend("nowhere")

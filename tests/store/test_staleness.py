@@ -14,6 +14,7 @@ from one_view import one_view
 
 from mtl_hcc.cohorts import ClinicalTable, DicomTree, HccTaceSeg, NiftiFolder
 from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.data.resources import Preparing
 from mtl_hcc.data.splits import RandomSplit, SingleSplit
 from mtl_hcc.errors import CohortError, StoreError, TableError
 from mtl_hcc.regions import Region
@@ -25,7 +26,7 @@ FIRST = "P000"
 
 def read(cohort: Path, store: Path, **settings) -> CohortDataModule:
     """Return what ``fit`` reads of a cohort."""
-    defaults = {"preparation": SMALL, "preparation_workers": 1, "split": SingleSplit()}
+    defaults = {"preparation": SMALL, "preparing": Preparing(workers=1), "split": SingleSplit()}
     datamodule = CohortDataModule(
         cohort=str(cohort), store=str(store), endpoints=["mvi"], **{**defaults, **settings}
     )
@@ -233,7 +234,7 @@ def test_a_store_of_another_recipe_is_not_read(cohort, tmp_path):
         endpoints=["mvi"],
         split=SingleSplit(),
         preparation=SMALL,
-        preparation_workers=1,
+        preparing=Preparing(workers=1),
     )
     late.prepare_data()
     other = replace(SMALL, spacing_mm=16.0)

@@ -33,7 +33,8 @@ from mtl_hcc.training.module import MultiTaskModule
 PATIENTS = 11
 SHARES = ([0, 1, 2, 3, 4, 5, 6], [7, 8, 9, 10])  # uneven
 CASES = ["all labels", "no events", "no labels", "no phases", "nobody labeled"]
-FLAGS = ["--trainer.max_epochs", "2", "--data.phase_dropout", "0.3"]
+DROPOUT = '{"class_path": "PhaseDropout", "init_args": {"probability": 0.3}}'
+FLAGS = ["--trainer.max_epochs", "2", "--data.augmentation+", DROPOUT]
 
 
 def batch_of(case: str) -> PatientBatch:
@@ -98,7 +99,7 @@ def two_steps(case: str, *, rank: int | None) -> dict[str, Any]:
 
 def flags_of(folder: Path, *flags: str) -> tuple[ArgumentParser, Namespace]:
     """Return the config of a run without dropout and batch norm, on the store in ``folder``."""
-    settings: dict[str, Any] = IMAGE_SETTINGS | {"data__time_jitter_days": 3.0}
+    settings: dict[str, Any] = dict(IMAGE_SETTINGS)
     backbone = {"growth_rate": 4, "layers": [1, 1], "norm": "instance"}
     settings["model__backbone"] = {"class_path": "DenseNet", "init_args": backbone}
     settings["model__clinical"] = "ClinicalEncoder"

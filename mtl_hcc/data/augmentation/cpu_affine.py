@@ -1,4 +1,4 @@
-"""The rotation on a CPU: the same values as ``grid_sample``, in less than half its time."""
+"""The kernel on a CPU: the same values as ``grid_sample``, in less than half its time."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ import torch.nn.functional as F  # noqa: N812  (torch's own abbreviation)
 from torch import Tensor
 
 SLAB_VOXELS = 2**17
-"""Voxels turned at a time: their temporaries stay in the processor's cache."""
+"""Voxels made at a time: their temporaries stay in the processor's cache."""
 
 
 @torch.no_grad()
-def rotate_on_cpu(images: Tensor, regions: Tensor, matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Do what ``rotation.rotate`` promises, patient by patient and slab by slab.
+def resample_on_cpu(images: Tensor, regions: Tensor, matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """Do what ``affine.resample`` promises, patient by patient and slab by slab.
 
     ``grid_sample`` reads eight corners for each phase, far apart in memory. Here the phases of a
     voxel and of its neighbor in x lie side by side, so one look-up serves them all: a voxel is a
@@ -22,9 +22,9 @@ def rotate_on_cpu(images: Tensor, regions: Tensor, matrices: Tensor) -> tuple[Te
     Args:
         images: (patient, phase, depth, height, width) float32.
         regions: Same shape, uint8 bits.
-        matrices: (patient, 3, 3) float32 rotation matrices.
+        matrices: (patient, 3, 3) float32.
     """
-    turned, turned_regions = torch.empty_like(images), torch.empty_like(regions)
+    moved, moved_regions = torch.empty_like(images), torch.empty_like(regions)
     depth, height, width = images.shape[2:]
     slab = max(1, SLAB_VOXELS // (height * width))
     for patient, matrix in enumerate(matrices):
@@ -32,11 +32,11 @@ def rotate_on_cpu(images: Tensor, regions: Tensor, matrices: Tensor) -> tuple[Te
         for first in range(0, depth, slab):
             planes = slice(first, min(first + slab, depth))
             lowest, fractions = _lowest_corners(matrix, images.shape[2:], planes)
-            turned[patient, :, planes] = _linear(rows, lowest, fractions, height + 2, width + 2)
-            turned_regions[patient, :, planes] = _nearest(
+            moved[patient, :, planes] = _linear(rows, lowest, fractions, height + 2, width + 2)
+            moved_regions[patient, :, planes] = _nearest(
                 words, lowest, fractions, height + 2, width + 2, phases=images.shape[1]
             )
-    return turned, turned_regions
+    return moved, moved_regions
 
 
 def _lowest_corners(
@@ -55,8 +55,7 @@ def _lowest_corners(
     depth = depth[planes]
     lowest, fractions = torch.zeros((), dtype=torch.int32), []
     for axis, length in zip((2, 1, 0), shape, strict=True):  # z, y, x
-        # Column k of a rotation is row k of its inverse.
-        x, y, z = matrix[:, axis]
+        x, y, z = matrix[axis]
         in_plane = (y * height[:, None] + x * width).add_((length + 1) / 2)
         place = (z * depth[:, None, None] + in_plane).clamp_(0, length + 1)
         corner = place.floor().clamp_(max=length)

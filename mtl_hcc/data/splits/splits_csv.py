@@ -1,8 +1,4 @@
-"""splits.csv: the folds, kept so that every design trains on the same ones.
-
-That of a prepared store follows the cohort and the settings, and says so when it changes; that of a
-run stays as it was when the run began, and a change is refused.
-"""
+"""splits.csv: ``patient_id, fold, split``, and in its first line what made it."""
 
 import io
 from pathlib import Path
@@ -10,10 +6,34 @@ from pathlib import Path
 import pandas as pd
 
 from mtl_hcc.atomic import write_bytes
-from mtl_hcc.cohorts.source import describe
-from mtl_hcc.data.split_changes import refuse_changes, split_changes
-from mtl_hcc.data.splits import SPLIT_COLUMNS, Split
+from mtl_hcc.data.splits.split import SPLIT_COLUMNS, Split
 from mtl_hcc.errors import SplitError
+
+
+class SplitFile(Split):
+    """The split of each patient stands in a CSV file, e.g. the ``splits.csv`` of another run.
+
+    Args:
+        path: File with ``patient_id, split`` and, with several folds, ``fold``. Patients that the
+            cohort lacks (left out while reading) are passed over.
+    """
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+
+    def assign(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the file's rows for the patients of the table."""
+        splits = read_splits(Path(self.path))
+        for fold, rows in splits.groupby("fold"):
+            absent = table.index.difference(pd.Index(rows["patient_id"]))
+            if len(absent):
+                raise SplitError(
+                    f"{len(absent)} patients of the cohort without a split in fold {fold}",
+                    where=f"{self.path}, patient {absent[0]}",
+                    remedy="Add them to the file, or take them out of the cohort.",
+                )
+        kept = splits[splits["patient_id"].isin(table.index)]
+        return kept.reset_index(drop=True)
 
 
 def read_splits(path: Path) -> pd.DataFrame:
@@ -77,89 +97,6 @@ def write_splits(splits: pd.DataFrame, path: Path, *, made_by: str) -> None:
     write_bytes(path, text.encode())
 
 
-def keep_splits(split: Split, table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Bring a store's file up to date, say what changed in it, and return its splits.
-
-    Args:
-        split: How to split.
-        table: The cohort's table, indexed by ``patient_id``.
-        path: The CSV file.
-    """
-    splits, changes = current_splits(split, table, path)
-    if changes:
-        if path.is_file():
-            print(f"{path} is made anew. {changes}.", flush=True)
-        write_splits(splits, path, made_by=describe(split))
-    return splits
-
-
-def current_splits(split: Split, table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, str]:
-    """Return the splits of a cohort, and in words what differs from those in a store's file.
-
-    Where chance decides, patients stay in the splits that the file has of them, as long as the
-    same settings made it (:meth:`Split.renew`).
-
-    Args:
-        split: How to split.
-        table: The cohort's table, indexed by ``patient_id``.
-        path: The CSV file.
-    """
-    made_by = made_by_of(path)
-    earlier = read_splits(path) if made_by else None
-    if earlier is None:
-        return split.assign(table), "There is none yet"
-    if made_by == describe(split) and _is_whole(earlier):
-        splits = split.renew(table, earlier)
-        return splits, _sentence(split_changes(earlier, splits))
-    splits = split.assign(table)
-    reason = f"data.split was {made_by} and is {describe(split)}"
-    return splits, _sentence("; ".join(filter(None, [reason, split_changes(earlier, splits)])))
-
-
-def begin_run(
-    split: Split, table: pd.DataFrame, splits: pd.DataFrame, path: Path, *, goes_on: bool
-) -> None:
-    """Write down the splits of a run that begins; check those of a run that goes on.
-
-    Args:
-        split: How to split.
-        table: The cohort's table, indexed by ``patient_id``.
-        splits: Of a run that begins.
-        path: The run's ``splits.csv``.
-        goes_on: Whether the run was begun before.
-
-    Raises:
-        SplitError: A run that goes on would have other splits.
-    """
-    if goes_on and path.is_file():
-        run_splits(split, table, path)
-        return
-    if goes_on:
-        print(
-            f"{path} is not there: whether the patients are still in the splits that the "
-            "checkpoint was trained with cannot be checked.",
-            flush=True,
-        )
-    write_splits(splits, path, made_by=describe(split))
-
-
-def run_splits(split: Split, table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return the splits of a run.
-
-    Args:
-        split: How to split.
-        table: The cohort's table, indexed by ``patient_id``.
-        path: The run's ``splits.csv``.
-
-    Raises:
-        SplitError: The cohort and the settings give other splits by now.
-    """
-    splits = read_splits(path)
-    same = made_by_of(path) == describe(split) and _is_whole(splits)
-    refuse_changes(splits, split.renew(table, splits) if same else split.assign(table), path)
-    return splits
-
-
 def splits_file_of(model: Path) -> Path | None:
     """Return the ``splits.csv`` of the run that a model belongs to; None for one without a run.
 
@@ -203,13 +140,3 @@ def of_fold(splits: pd.DataFrame, fold: int) -> pd.Series:
             remedy="Set data.fold, or more folds in data.split.",
         )
     return splits[splits["fold"] == fold].set_index("patient_id")["split"]
-
-
-def _is_whole(splits: pd.DataFrame) -> bool:
-    """Return whether every patient is in every fold."""
-    folds = splits.groupby("fold")["patient_id"]
-    return bool((folds.nunique() == splits["patient_id"].nunique()).all())
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

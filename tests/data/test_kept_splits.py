@@ -1,15 +1,9 @@
 import pytest
 from outcome_tables import outcome_table
 
-from mtl_hcc.data.split_file import (
-    begin_run,
-    keep_splits,
-    read_splits,
-    run_splits,
-    splits_file_of,
-    write_splits,
-)
 from mtl_hcc.data.splits import KFold, RandomSplit, SplitByCenter, SplitByColumn, SplitFile
+from mtl_hcc.data.splits.kept_splits import begin_run, keep_splits, run_splits
+from mtl_hcc.data.splits.splits_csv import read_splits, splits_file_of, write_splits
 from mtl_hcc.errors import SplitError
 
 TABLE = outcome_table(30)

@@ -4,12 +4,18 @@ import torch
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
-from mtl_hcc.data import cpu_rotation
-from mtl_hcc.data.rotation import draw_rotations, rotate, rotate_by_grid
+from mtl_hcc.data.augmentation import cpu_affine
+from mtl_hcc.data.augmentation.affine import resample, resample_by_grid
+from mtl_hcc.data.augmentation.rotation_3d import draw_rotations
 
 
 def rotations(number, seed=0):
     return draw_rotations([np.random.default_rng([seed, row]) for row in range(number)])
+
+
+def rotate(images, regions, matrices):
+    """Send what lay at p to ``matrix @ p``."""
+    return resample(images, regions, matrices.transpose(1, 2))
 
 
 def smooth_field(shape=(24, 24, 24), seed=0):
@@ -78,7 +84,7 @@ def test_on_a_cpu_it_gives_what_grid_sample_gives_on_any_device(phases):
     regions = torch.randint(0, 256, images.shape, dtype=torch.uint8)
     matrices = rotations(3)
     turned, turned_regions = rotate(images, regions, matrices)
-    expected, expected_regions = rotate_by_grid(images, regions, matrices)
+    expected, expected_regions = resample_by_grid(images, regions, matrices.transpose(1, 2))
     torch.testing.assert_close(turned, expected, atol=1e-4, rtol=0)
     assert (turned_regions != expected_regions).float().mean() < 1e-3
 
@@ -87,7 +93,7 @@ def test_slabs_do_not_change_the_result(monkeypatch):
     images = torch.rand(2, 3, 10, 12, 14)
     regions = torch.randint(0, 16, images.shape, dtype=torch.uint8)
     whole = rotate(images, regions, rotations(2))
-    monkeypatch.setattr(cpu_rotation, "SLAB_VOXELS", 3 * 12 * 14)
+    monkeypatch.setattr(cpu_affine, "SLAB_VOXELS", 3 * 12 * 14)
     slabs = rotate(images, regions, rotations(2))
     torch.testing.assert_close(slabs, whole)
 

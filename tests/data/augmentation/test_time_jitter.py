@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_hcc.data.time_jitter import draw_shifts, shift_times
+from mtl_hcc.data.augmentation.time_jitter import draw_shifts, shift_times
 
 PATIENT = st.tuples(
     st.one_of(st.none(), st.floats(0.125, 4000, width=32)),  # OS

@@ -1,0 +1,15 @@
+"""Splits of the patients: what a config can name in ``data.split``."""
+
+from mtl_hcc.data.splits.dealt_splits import KFold, RandomSplit
+from mtl_hcc.data.splits.split import SingleSplit, Split, SplitByCenter, SplitByColumn
+from mtl_hcc.data.splits.splits_csv import SplitFile
+
+__all__ = [
+    "KFold",
+    "RandomSplit",
+    "SingleSplit",
+    "Split",
+    "SplitByCenter",
+    "SplitByColumn",
+    "SplitFile",
+]
