@@ -15,7 +15,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from pytorch_lightning import Trainer
 
 from mtl_hcc.command_line.fit_settings import FitSettings
-from mtl_hcc.command_line.misspelling import suggestions
+from mtl_hcc.command_line.misspelling import moved_settings, suggestions
 from mtl_hcc.command_line.plain_yaml import plain_yaml
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
@@ -237,6 +237,13 @@ def _plain_reason(message: str) -> str:
 
 def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> ConfigError:
     """Name the unknown key and the closest one that exists."""
+    if moved := moved_settings(message):
+        return ConfigError(
+            "settings stand where version 0.1 had them",
+            where=where or "config",
+            expected="one view or more, and an encoder for each",
+            remedy=f"{'; '.join(moved)}. See configs/ct_mtl.yaml.",
+        )
     if nested := re.search(r'Parser key "([\w.]+)":[\s\S]*NestedArg\(key=\'(\w+)\'', message):
         flag, argument = nested.groups()
         return ConfigError(

@@ -1,5 +1,6 @@
 """What a message of the parser is about, and which setting or class was probably meant."""
 
+import ast
 import difflib
 import inspect
 import re
@@ -8,6 +9,56 @@ from importlib import import_module
 from typing import Any, get_args
 
 from jsonargparse import ArgumentParser
+
+_VIEW = "data.preparation.views.<view>"
+_MOVED = {
+    **{
+        f"data.preparation.{name}": f"{_VIEW}.{name}"
+        for name in ("phases", "spacing_mm", "field_of_view_mm", "center_on")
+    },
+    "data.preparation.margin_mm": "data.preparation.zones.margin: {inward_mm: ..., outward_mm: "
+    "...}",
+    "data.preparation.clip_percentiles": f"{_VIEW}.intensity: {{class_path: Percentiles, "
+    "init_args: {low: ..., high: ...}}",
+    "data.preparation.background": f"{_VIEW}.keep (remove: regions, keep: everything)",
+    **{
+        f"model.{part}": f"model.encoders.<view>.{part}"
+        for part in ("stem", "backbone", "aggregator")
+    },
+}
+"""Settings of version 0.1 to where they stand now."""
+
+
+def moved_settings(message: str) -> list[str]:
+    """Return, for each setting of version 0.1 that a parser's message shows, where it stands now.
+
+    Args:
+        message: Of the parser's ``ArgumentError``.
+    """
+    found = re.findall(r"unrecognized arguments: -*([\w.]+)", message)
+    found += re.findall(r"^(data\.preparation\.\w+)", message, flags=re.MULTILINE)
+    for group, option in re.findall(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
+        found.append(f"{group}.{option}")
+    if flag := re.search(r'Parser key "(data\.preparation|model)(?:\.\w+)*"', message):
+        options = re.findall(r"Option '([\w.]+)' is not accepted", message)
+        given = re.search(r"Given value: ({.*})", message, flags=re.DOTALL)
+        options += _keys(given[1]) if given and options else []
+        options += re.findall(r"NestedArg\(key='(\w+)'", message)
+        found += [f"{flag[1]}.{option}" for option in options]
+    moved = {old: new for old, new in _MOVED.items() for name in found if _begins(name, old)}
+    return [f"{old} is now {new}" for old, new in moved.items()]
+
+
+def _keys(printed: str) -> list[str]:
+    """Return the keys of a printed dict, not of those inside it."""
+    try:
+        return [str(name) for name in ast.literal_eval(printed)]
+    except (ValueError, SyntaxError):
+        return []
+
+
+def _begins(name: str, setting: str) -> bool:
+    return name == setting or name.startswith(f"{setting}.")
 
 
 def suggestions(parser: ArgumentParser, message: str) -> list[str]:

@@ -230,3 +230,41 @@ def test_views_and_zones_that_a_config_leaves_out_are_written_whole_and_read_bac
     assert written["data"]["preparation"]["zones"] == {"margin": margin}
     again = instantiate(parser, config_from_dict(parser, written)).data.preparation
     assert again == instantiate(parser, config).data.preparation
+
+
+@pytest.mark.parametrize(
+    ("flags", "place"),
+    [
+        (["--data.preparation.margin_mm", "3"], "preparation.zones.margin: {inward_mm: ..."),
+        (["--data.preparation.background", "keep"], "views.<view>.keep (remove: regions,"),
+        (["--data.preparation.phases", "[arterial]"], "data.preparation.views.<view>.phases"),
+        (["--model.stem", "RegionConvolution"], "model.stem is now model.encoders.<view>.stem"),
+        (["--model.backbone.init_args.blocks", "3"], "model.encoders.<view>.backbone"),
+    ],
+)
+def test_a_setting_of_the_earlier_version_is_told_its_new_place(flags: list[str], place: str):
+    given = ["--config", str(SHIPPED[0].with_name("ct_mtl.yaml")), *flags]
+    with pytest.raises(ConfigError) as caught:
+        read_config(build_parser(""), given)
+    assert place in str(caught.value)
+
+
+def test_a_whole_recipe_of_the_earlier_version_is_told_all_new_places(tmp_path: Path):
+    values = yaml.safe_load(SHIPPED[0].with_name("ct_mtl.yaml").read_text(encoding="utf-8"))
+    earlier = {"spacing_mm": 2.0, "margin_mm": 2.0, "clip_percentiles": [2.5, 97.5]}
+    values["data"]["preparation"] = earlier
+    (tmp_path / "earlier.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_config(build_parser(""), ["--config", str(tmp_path / "earlier.yaml")])
+    for name in earlier:
+        assert f"data.preparation.{name} is now data.preparation." in str(caught.value)
+
+
+def test_a_misspelt_setting_of_a_view_is_not_taken_for_an_earlier_one(tmp_path: Path):
+    values = yaml.safe_load(SHIPPED[0].with_name("ct_mtl.yaml").read_text(encoding="utf-8"))
+    values["data"]["preparation"]["views"]["tumor"]["spacing"] = 2.0
+    (tmp_path / "misspelt.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_config(build_parser(""), ["--config", str(tmp_path / "misspelt.yaml")])
+    assert "is now" not in str(caught.value)
+    assert "spacing" in str(caught.value)
