@@ -19,6 +19,7 @@ from mtl_hcc.errors import CohortError, MtlHccError, StoreError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.patient import Cohort, Patient
 from mtl_hcc.spreadsheet_cells import csv_bytes
+from mtl_hcc.store.cohort_files import content_fingerprint, quick_marks
 from mtl_hcc.store.prepared_file import (
     check_content,
     content_hash,
@@ -28,7 +29,6 @@ from mtl_hcc.store.prepared_file import (
     write_prepared,
 )
 from mtl_hcc.store.prepared_store import PreparedStore
-from mtl_hcc.store.sources import content_fingerprint, quick_marks
 from mtl_hcc.store.workers import bounded_workers, run_all
 
 

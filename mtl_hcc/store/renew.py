@@ -15,8 +15,8 @@ from mtl_hcc.errors import CohortError, ConfigError, StoreError
 from mtl_hcc.imaging.preparation import RECIPE_VERSION, Preparation
 from mtl_hcc.spreadsheet_cells import csv_bytes, restored
 from mtl_hcc.store.cohort_files import files_hash, same_elsewhere, states_elsewhere
-from mtl_hcc.store.place import check_store_place
 from mtl_hcc.store.prepared_store import PreparedStore
+from mtl_hcc.store.store_folder import check_store_place
 
 SOURCE_FILE = "source.json"
 STORE_TABLES = ("patients.csv", "quarantine.csv", "manifest.csv", "preparation.json")
