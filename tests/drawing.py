@@ -3,6 +3,8 @@
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
+from mtl_hcc.imaging.grid import Grid
+
 
 def ball(size, spacing, center_mm, radius_mm):
     """Return a (z, y, x) bool ball on a grid with its origin at zero."""
@@ -35,3 +37,13 @@ def make_scan(*, seed=0, size=(64, 50, 30), spacing=(1.5, 1.5, 3.0), shift=(0.0,
     labels = liver.astype(np.uint8)
     labels[tumor] = 2
     return hu.astype(np.int16), labels
+
+
+def in_hu(images, low, high):
+    """Return prepared intensities in the unit of the source, from the two clip values."""
+    return np.float32(low) + images.astype(np.float32) * np.float32(high - low)
+
+
+def cube(center, *, field_mm, spacing_mm):
+    """Return a grid of equal edges."""
+    return Grid.around(center, field_mm=(field_mm,) * 3, spacing_mm=(spacing_mm,) * 3)

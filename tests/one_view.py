@@ -1,12 +1,18 @@
 """A recipe and a batch of one view, for tests that need no more."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import torch
 from torch import Tensor
 
 from mtl_hcc.batch import ViewBatch
 from mtl_hcc.imaging.intensity import Percentiles
 from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.prepare_patient import prepare_patient
+from mtl_hcc.imaging.prepared_patient import PreparedPatient
 from mtl_hcc.imaging.view import View, Zone
+from mtl_hcc.patient import Patient
 from mtl_hcc.regions import region_bits
 
 OF_VIEW = ("phases", "center_on", "spacing_mm", "field_of_view_mm", "stored_field_mm", "keep")
@@ -48,3 +54,20 @@ def view_batch(
         slice_present=torch.ones(patients, depth, dtype=torch.bool),
         spacing_mm=torch.tensor(spacing_mm).expand(patients, 3),
     )
+
+
+def with_view(recipe: Preparation, **settings) -> Preparation:
+    """Return a recipe of one view with other settings of the view."""
+    ((name, view),) = recipe.views.items()
+    return replace(recipe, views={name: replace(view, **settings)})
+
+
+def only_view(prepared: PreparedPatient) -> SimpleNamespace:
+    """Return what was prepared of a patient in the only view, and the measurements."""
+    (view,) = prepared.views.values()
+    return SimpleNamespace(**vars(view), patient_id=prepared.patient_id, quality=prepared.quality)
+
+
+def prepare_only_view(patient: Patient, recipe: Preparation) -> SimpleNamespace:
+    """Prepare a patient by a recipe of one view."""
+    return only_view(prepare_patient(patient, recipe))

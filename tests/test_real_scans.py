@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from drawing import in_hu
+from one_view import only_view
 from tiny_runs import call, ct_flags
 
 from mtl_hcc import predict, prepare
-from mtl_hcc.imaging.intensity import to_hu
 from mtl_hcc.patient import CT_PHASES
 from mtl_hcc.regions import Region
 from mtl_hcc.store.prepared_store import PreparedStore
@@ -55,8 +56,8 @@ def real_store(real_cohort):
     """Return the store of the real cohort at 1.5 mm with the whole liver in its field."""
     root, _ = real_cohort
     flags = [
-        *("--data.preparation.spacing_mm", "1.5"),
-        *("--data.preparation.field_of_view_mm", "300"),
+        *("--data.preparation.views.tumor.spacing_mm", "1.5"),
+        *("--data.preparation.views.tumor.field_of_view_mm", "300"),
         *("--data.preparation.missing_phase", "keep"),
         *("--data.preparation.plausibility", "remark"),  # one image stands for all phases
         *("--data.split", "SingleSplit"),
@@ -71,7 +72,7 @@ def test_region_volumes_of_a_real_scan_survive_the_command(real_cohort, real_sto
     _, labels = real_cohort
     voxel = 0.727 * 0.727 * 2  # as the data's own description says
     for patient in ("CT3", "CT3-one-phase"):
-        prepared = real_store.load(patient)
+        prepared = only_view(real_store.load(patient))
         for phase, present in enumerate(prepared.phase_present):
             if not present:
                 assert not prepared.regions[phase].any()
@@ -82,7 +83,11 @@ def test_region_volumes_of_a_real_scan_survive_the_command(real_cohort, real_sto
                 assert kept * prepared.geometry.voxel_mm3 == pytest.approx(
                     drawn.sum() * voxel, rel=0.01
                 )
-    assert real_store.load("CT3-one-phase").phase_present.tolist() == [False, True, False]
+    assert only_view(real_store.load("CT3-one-phase")).phase_present.tolist() == [
+        False,
+        True,
+        False,
+    ]
     quality = real_store.manifest.set_index("patient_id")
     ball = 4 / 3 * np.pi * RADIUS_MM**3
     assert quality["tumor_volume_mm3"].to_numpy() == pytest.approx(ball, rel=0.02)
@@ -97,9 +102,9 @@ def test_hu_inside_the_real_liver_match_the_source(real_cohort, real_store):
     assert quality["portal_venous_liver_mean"] == pytest.approx(hu.mean(), abs=1e-2)
     low, high = quality["portal_venous_clip_low"], quality["portal_venous_clip_high"]
     assert (low, high) == pytest.approx(np.percentile(hu, [2.5, 97.5]))
-    prepared = real_store.load("CT3")
+    prepared = only_view(real_store.load("CT3"))
     inside = (prepared.regions[1] & Region.LIVER) > 0
-    again = to_hu(prepared.images[1][inside], low, high)
+    again = in_hu(prepared.images[1][inside], low, high)
     clipped = np.clip(hu, low, high)
     assert again.mean() == pytest.approx(clipped.mean(), abs=2)
     assert np.median(again) == pytest.approx(np.median(clipped), abs=3)

@@ -15,7 +15,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from pytorch_lightning import Trainer
 
 from mtl_hcc.command_line.fit_settings import FitSettings
-from mtl_hcc.command_line.misspelling import moved_setting, settings_of, suggestions
+from mtl_hcc.command_line.misspelling import moved_settings, settings_of, suggestions
 from mtl_hcc.command_line.plain_yaml import plain_yaml
 from mtl_hcc.command_line.what_is_trained import trains_table
 from mtl_hcc.data.datamodule import CohortDataModule
@@ -302,6 +302,13 @@ def _plain_reason(message: str) -> str:
 
 def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> ConfigError:
     """Name the unknown key and the closest one that exists."""
+    if moved := moved_settings(message):
+        return ConfigError(
+            "settings stand where version 0.1 had them",
+            where=where or "config",
+            expected="the layout of this version",
+            remedy=f"{'; '.join(moved)}. See configs/ct_mtl.yaml.",
+        )
     if nested := re.search(r'Parser key "([\w.]+)":[\s\S]*NestedArg\(key=\'(\w+)\'', message):
         flag, argument = nested.groups()
         return ConfigError(
@@ -316,13 +323,6 @@ def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> Config
             where=where,
             expected="a network here: keys model and trainer",
             remedy="Name the config of a network. fit, prepare, predict and report take both.",
-        )
-    if now := moved_setting(message):
-        return ConfigError(
-            message.strip(),
-            where=where,
-            expected="the settings of this version, which has no such one any more",
-            remedy=f"Write {now}.",
         )
     close = suggestions(parser, message)
     remedy = f"Did you mean {' or '.join(close)}? " if close else ""

@@ -1,5 +1,6 @@
 """What a message of the parser is about, and which setting or class was probably meant."""
 
+import ast
 import difflib
 import inspect
 import re
@@ -10,7 +11,17 @@ from typing import Any, get_args
 from jsonargparse import ArgumentParser
 
 _AUGMENTATION = "data.augmentation, a list: "
-MOVED = {
+_VIEW = "data.preparation.views.<view>"
+_MOVED = {
+    **{
+        f"data.preparation.{name}": f"{_VIEW}.{name}"
+        for name in ("phases", "spacing_mm", "field_of_view_mm", "center_on")
+    },
+    "data.preparation.margin_mm": "data.preparation.zones.margin: {inward_mm: ..., outward_mm: "
+    "...}",
+    "data.preparation.clip_percentiles": f"{_VIEW}.intensity: {{class_path: Percentiles, "
+    "init_args: {low: ..., high: ...}}",
+    "data.preparation.background": f"{_VIEW}.keep (remove: regions, keep: everything)",
     "data.rotate": _AUGMENTATION + "[{class_path: Rotation3D}]",
     "data.time_jitter_days": _AUGMENTATION + "[{class_path: TimeJitter, init_args: {days: 3}}]",
     "data.phase_dropout": _AUGMENTATION
@@ -20,21 +31,44 @@ MOVED = {
     "data.cache_gb": "data.loading: {cache_gb: 16}",
     "data.preparation_workers": "data.preparing: {workers: 4}",
     "data.preparation_backend": "data.preparing: {backend: dask}",
+    **{
+        f"model.{part}": f"model.encoders.<view>.{part}"
+        for part in ("stem", "backbone", "aggregator")
+    },
 }
-"""Settings of earlier versions, and what says the same now."""
+"""Settings of version 0.1 to where they stand, or what says the same, now."""
 
 
-def moved_setting(message: str) -> str:
-    """Return what to write in place of the earlier setting that a message is about, or nothing.
+def moved_settings(message: str) -> list[str]:
+    """Return, for each setting of version 0.1 that a parser's message shows, where it stands now.
 
     Args:
         message: Of the parser's ``ArgumentError``.
     """
-    if found := re.search(r"unrecognized arguments: -*([\w.]+)", message):
-        return MOVED.get(found[1], "")
-    if found := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
-        return MOVED.get(f"{found[1]}.{found[2]}", "")
-    return ""
+    found = re.findall(r"unrecognized arguments: -*([\w.]+)", message)
+    found += re.findall(r"^(data\.preparation\.\w+)", message, flags=re.MULTILINE)
+    for group, option in re.findall(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
+        found.append(f"{group}.{option}")
+    if flag := re.search(r'Parser key "(data\.preparation|model)(?:\.\w+)*"', message):
+        options = re.findall(r"Option '([\w.]+)' is not accepted", message)
+        given = re.search(r"Given value: ({.*})", message, flags=re.DOTALL)
+        options += _keys(given[1]) if given and options else []
+        options += re.findall(r"NestedArg\(key='(\w+)'", message)
+        found += [f"{flag[1]}.{option}" for option in options]
+    moved = {old: new for old, new in _MOVED.items() for name in found if _begins(name, old)}
+    return [f"{old} is now {new}" for old, new in moved.items()]
+
+
+def _keys(printed: str) -> list[str]:
+    """Return the keys of a printed dict, not of those inside it."""
+    try:
+        return [str(name) for name in ast.literal_eval(printed)]
+    except (ValueError, SyntaxError):
+        return []
+
+
+def _begins(name: str, setting: str) -> bool:
+    return name == setting or name.startswith(f"{setting}.")
 
 
 def suggestions(parser: ArgumentParser, message: str) -> list[str]:

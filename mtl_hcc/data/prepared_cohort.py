@@ -11,10 +11,9 @@ from mtl_hcc.data.splits import Split
 from mtl_hcc.data.splits.kept_splits import current_splits, keep_splits, run_splits
 from mtl_hcc.errors import ConfigError, StoreError
 from mtl_hcc.imaging.preparation import Preparation
-from mtl_hcc.store.lock import store_lock
-from mtl_hcc.store.place import check_store_place
 from mtl_hcc.store.prepared_store import PreparedStore
 from mtl_hcc.store.renew import default_source, read_table, renew_store, why_stale
+from mtl_hcc.store.store_folder import check_store_place, store_lock
 
 SPLITS = "splits.csv"
 

@@ -36,6 +36,11 @@ class Grid:
         return self.spacing[0] * self.spacing[1] * self.spacing[2]
 
     @property
+    def volume_mm3(self) -> float:
+        """Volume of the whole field in mm3."""
+        return self.voxel_mm3 * self.size[0] * self.size[1] * self.size[2]
+
+    @property
     def box_mm(self) -> tuple[tuple[float, float], ...]:
         """Lower and upper face of the field of view along x, y and z, in mm."""
         return tuple(
@@ -43,18 +48,24 @@ class Grid:
             for o, s, n in zip(self.origin, self.spacing, self.size, strict=True)
         )
 
-    def finer(self, factor: int) -> "Grid":
-        """Return the same field of view with every voxel split ``factor`` times along each axis."""
-        spacing = tuple(s / factor for s in self.spacing)
+    def finer(self, factors: tuple[int, int, int]) -> "Grid":
+        """Return the same field of view with every voxel split so often along x, y, z."""
+        spacing = tuple(s / factor for s, factor in zip(self.spacing, factors, strict=True))
         low = [face[0] for face in self.box_mm]
         origin = tuple(face + s / 2 for face, s in zip(low, spacing, strict=True))
-        size = tuple(n * factor for n in self.size)
+        size = tuple(n * factor for n, factor in zip(self.size, factors, strict=True))
         return Grid(origin=_three(origin), spacing=_three(spacing), size=_three(size))
 
     def part(self, start: tuple[int, int, int], size: tuple[int, int, int]) -> "Grid":
         """Return the block of ``size`` voxels that begins at voxel ``start``, both (x, y, z)."""
         origin = tuple(o + s * i for o, s, i in zip(self.origin, self.spacing, start, strict=True))
         return Grid(origin=_three(origin), spacing=self.spacing, size=size)
+
+    def grown(self, voxels: tuple[int, int, int]) -> "Grid":
+        """Return the grid with so many voxels (x, y, z) more at both ends of each axis."""
+        x, y, z = voxels
+        size = tuple(n + 2 * more for n, more in zip(self.size, voxels, strict=True))
+        return self.part((-x, -y, -z), _three(size))
 
     @classmethod
     def around(

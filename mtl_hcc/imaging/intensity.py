@@ -93,8 +93,3 @@ def to_unit(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.
     """
     scaled = (values - np.float32(low)) / np.float32(high - low)
     return np.clip(scaled, 0, 1, out=scaled).astype(np.float16)
-
-
-def to_hu(images: NDArray[np.float16], low: float, high: float) -> NDArray[np.float32]:
-    """Return intensities in the source's unit from prepared ones and their clip values."""
-    return np.float32(low) + images.astype(np.float32) * np.float32(high - low)

@@ -10,6 +10,7 @@ from scipy.ndimage import maximum_filter
 from scipy.spatial import cKDTree
 
 from mtl_hcc.imaging.grid import Grid
+from mtl_hcc.imaging.quality import bounding_box
 from mtl_hcc.imaging.resample import smooth_mask
 from mtl_hcc.imaging.view import Zone
 
@@ -28,6 +29,11 @@ def zone_around(
 ) -> NDArray[np.bool_]:
     """Return the voxels of ``grid`` that belong to a zone.
 
+    Distances are Euclidean, in millimeters, from voxel centers to the surface between voxels. A
+    distance map of the binary mask (Maurer's) measures from voxel center to voxel center instead;
+    at 1 mm voxels that makes a zone of +-2 mm about a quarter too large. The surface counts beyond
+    the field of view as well, as far as the zone reaches in.
+
     Args:
         tumor_drawn: (z, y, x) bool on the grid where the tumor was drawn.
         on: The image that gives its geometry.
@@ -36,54 +42,52 @@ def zone_around(
         tumor: (depth, height, width) bool, the tumor on ``grid``.
         liver: Likewise, the whole organ.
     """
-    if zone.inward_mm == zone.outward_mm:
-        found = margin_zone(tumor_drawn, on, grid, margin_mm=zone.inward_mm)
-    else:
-        inside = margin_zone(tumor_drawn, on, grid, margin_mm=zone.inward_mm) & tumor
-        found = inside | margin_zone(tumor_drawn, on, grid, margin_mm=zone.outward_mm) & ~tumor
+    found = np.zeros(grid.shape, dtype=np.bool_)
+    if zone.reach_mm == 0 or not tumor_drawn.any():
+        return found
+    x, y, z = (math.ceil(zone.reach_mm / step) + 1 for step in grid.spacing)
+    finest = min(side for side in (zone.inward_mm, zone.outward_mm) if side > 0) / 2
+    points = surface_points(tumor_drawn, on, grid.grown((x, y, z)), finest_mm=finest)
+    if not len(points):
+        return found
+    voxels, distance = _near(points, grid, zone.reach_mm, (x, y, z))
+    inside = tumor[tuple(voxels.T)]
+    most = np.where(inside, zone.inward_mm, zone.outward_mm)
+    within = (distance <= most + 1e-6) & (most > 0)
+    found[tuple(voxels[within].T)] = True
     return found & liver if zone.cut_at_liver else found
 
 
-def margin_zone(
-    tumor: NDArray[np.bool_], on: sitk.Image, grid: Grid, *, margin_mm: float
-) -> NDArray[np.bool_]:
-    """Return the voxels of ``grid`` whose distance to the tumor surface is at most ``margin_mm``.
-
-    Distances are Euclidean, in millimeters, from voxel centers to the surface between voxels. A
-    distance map of the binary mask (Maurer's) measures from voxel center to voxel center instead;
-    at 1 mm voxels that makes a zone of +-2 mm about a quarter too large.
+def _near(
+    points: NDArray[np.float64], grid: Grid, reach_mm: float, reach: tuple[int, int, int]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the voxels (voxel, zyx) within reach of a point, and how far from it they lie in mm.
 
     Args:
-        tumor: (z, y, x) bool on the grid where the tumor was drawn.
-        on: The image that gives its geometry.
-        grid: Isotropic grid where the zone is wanted.
-        margin_mm: Reach to each side.
+        points: (point, xyz) in mm.
+        grid: Where voxels are wanted.
+        reach_mm: Farther voxels are infinitely far or left out.
+        reach: The same, in voxels along x, y, z.
     """
-    zone = np.zeros(grid.shape, dtype=np.bool_)
-    if margin_mm == 0 or not tumor.any():
-        return zone
-    points = surface_points(tumor, on, grid, finest_mm=margin_mm / 2)
-    if not len(points):
-        return zone
     spacing, origin = np.array(grid.spacing), np.array(grid.origin)
     index = np.rint((points - origin) / spacing).astype(int)
-    touched = zone.copy()
     index = np.clip(index, 0, np.array(grid.size) - 1)
+    touched = np.zeros(grid.shape, dtype=np.bool_)
     touched[index[:, 2], index[:, 1], index[:, 0]] = True
-    reach = math.ceil(margin_mm / grid.spacing[0]) + 1
     block = tuple(
-        slice(max(0, low - reach), high + reach + 1)
-        for low, high in zip(index.min(axis=0)[::-1], index.max(axis=0)[::-1], strict=True)
+        slice(max(0, low - more), high + more + 1)
+        for low, high, more in zip(
+            index.min(axis=0)[::-1], index.max(axis=0)[::-1], reach[::-1], strict=True
+        )
     )
-    near = maximum_filter(touched[block], size=2 * reach + 1, mode="constant")
+    size = [2 * more + 1 for more in reach[::-1]]
+    near = maximum_filter(touched[block], size=size, mode="constant")
     start = np.array([part.start for part in block])
-    candidates = np.argwhere(near) + start  # (voxel, zyx)
-    centers = candidates[:, ::-1] * spacing + origin
+    voxels = np.argwhere(near) + start
     tree = cKDTree(points, balanced_tree=False, compact_nodes=False)
-    distance, _ = tree.query(centers, distance_upper_bound=margin_mm + 1e-6)
-    z, y, x = candidates[np.isfinite(distance)].T
-    zone[z, y, x] = True
-    return zone
+    centers = voxels[:, ::-1] * spacing + origin
+    distance, _ = tree.query(centers, distance_upper_bound=reach_mm + 1e-6)
+    return voxels, np.asarray(distance)
 
 
 def surface_points(
@@ -102,7 +106,8 @@ def surface_points(
     """
     grid = _block(tumor, on, grid)
     if finest_mm > 0:
-        grid = grid.finer(min(_FINEST, max(1, math.ceil(grid.spacing[0] / finest_mm))))
+        x, y, z = (min(_FINEST, math.ceil(step / finest_mm)) for step in grid.spacing)
+        grid = grid.finer((x, y, z))
     field, count = smooth_mask(tumor, on, grid, between_slices=True)
     if not 0 < count < field.size:
         return np.zeros((0, 3))
@@ -126,10 +131,7 @@ def surface_points(
 
 def _block(mask: NDArray[np.bool_], on: sitk.Image, grid: Grid) -> Grid:
     """Return the part of ``grid`` that holds the mask's bounding box and two voxels around it."""
-    ends = []
-    for axis in (2, 1, 0):  # Array axes of x, y, z.
-        seen = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        ends.append((float(seen[0]) - 0.5, float(seen[-1]) + 0.5))
+    ends = [(span.start - 0.5, span.stop - 0.5) for span in bounding_box(mask)[::-1]]
     corners = [on.TransformContinuousIndexToPhysicalPoint(c) for c in product(*ends)]
     pad = [2 * max(s, t) for s, t in zip(on.GetSpacing(), grid.spacing, strict=True)]
     low = np.min(corners, axis=0) - pad

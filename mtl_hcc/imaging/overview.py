@@ -9,6 +9,7 @@ from scipy.ndimage import distance_transform_edt
 
 from mtl_hcc.imaging.crop import crop_to_field
 from mtl_hcc.imaging.grid import Grid
+from mtl_hcc.imaging.quality import bounding_box
 from mtl_hcc.imaging.read_image import foreground_points
 from mtl_hcc.imaging.resample import sample_image
 from mtl_hcc.imaging.scan import Scan
@@ -90,7 +91,7 @@ def depth_mm(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 def _grid(scan: Scan) -> Grid:
     organ = scan.drawn(Label.LIVER, Label.TUMOR)
-    ends = np.array([(seen[0], seen[-1]) for seen in map(_planes, (organ,) * 3, range(3))])
+    ends = np.array([(span.start, span.stop - 1) for span in bounding_box(organ)])
     corners = np.array(np.meshgrid(*ends)).reshape(3, -1).T
     block = np.zeros_like(organ)
     block[tuple(corners.T)] = True
@@ -106,11 +107,6 @@ def _grid(scan: Scan) -> Grid:
         spacing=(OVERVIEW_MM,) * 3,
         size=(int(size[0]), int(size[1]), int(size[2])),
     )
-
-
-def _planes(mask: NDArray[np.bool_], axis: int) -> NDArray[np.intp]:
-    """Return the planes of an axis that hold something."""
-    return np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
 
 
 def _middle(image: sitk.Image) -> float:

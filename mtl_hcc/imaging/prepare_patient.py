@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 
 from mtl_hcc.imaging import quality
 from mtl_hcc.imaging.crop import crop_to_field
+from mtl_hcc.imaging.field_of_view import FieldOfView, field_of_view, inside_share
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.intensity import to_unit
 from mtl_hcc.imaging.margin import zone_around
 from mtl_hcc.imaging.plausibility import check_plausible
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.prepared_patient import PreparedPatient, PreparedView
-from mtl_hcc.imaging.read_image import foreground_points
 from mtl_hcc.imaging.region_statistics import region_statistics
 from mtl_hcc.imaging.registration_quality import agreement_of_phases
 from mtl_hcc.imaging.resample import sample_image, sample_mask
@@ -22,10 +22,15 @@ from mtl_hcc.patient import Patient
 from mtl_hcc.regions import Label, Region
 
 Measured = dict[str, float | str]
+_BEYOND_VOXELS = 3
+"""So much more of a drawing is kept than a zone reaches, or the cut would count as its surface."""
 
 
 def prepare_patient(patient: Patient, preparation: Preparation) -> PreparedPatient:
     """Return one patient's phases and region maps on the grid of each view.
+
+    Files are read, registered and checked once for all views. What is measured in a view has the
+    view's name before its own where there are several; what is measured on the files never has.
 
     Args:
         patient: Where the files lie.
@@ -36,37 +41,66 @@ def prepare_patient(patient: Patient, preparation: Preparation) -> PreparedPatie
     """
     scans, reference = read_scans(patient, preparation)
     plausible = check_plausible(scans, reference, preparation)
-    measured = _measured_regions(reference, preparation)
+    drawn, on = reference.drawn(Label.TUMOR), reference.regions
+    lesions = quality.lesions(drawn, on, min_mm3=preparation.min_tumor_mm3)
+    measured = _measured_regions(reference, lesions)
+    inside = {scan.place.phase: scan.intensities() for scan in scans}
+    for scan in scans:
+        measured |= _measured_scan(scan, inside[scan.place.phase])
     views: dict[str, PreparedView] = {}
     for name, view in preparation.views.items():
         shown = [scan for scan in scans if scan.place.phase in view.phases]
-        views[name], found = _prepare_view(shown, reference, view, preparation)
+        shown.sort(key=lambda scan: view.phases.index(scan.place.phase))
+        field = field_of_view(shown, reference, lesions, view)
+        views[name], found = _prepare_view(shown, inside, field, view, preparation)
+        found |= _measured_field(reference, field, view)
         several = len(preparation.views) > 1
         measured |= {f"{name}_{key}" if several else key: value for key, value in found.items()}
-    measured |= agreement_of_phases(scans, preparation.views, views)
+    measured |= agreement_of_phases(scans, views)
     measured |= plausible | region_statistics(scans) | _remarks(scans, preparation)
     return PreparedPatient(patient_id=patient.patient_id, views=views, quality=measured)
 
 
 def _prepare_view(
-    scans: list[Scan], reference: Scan, view: View, preparation: Preparation
+    scans: list[Scan],
+    inside: dict[str, NDArray[np.generic]],
+    field: FieldOfView,
+    view: View,
+    preparation: Preparation,
 ) -> tuple[PreparedView, Measured]:
-    """Return the phases of one view on its grid, and what was measured there."""
-    grid = view_grid(reference, view, preparation)
-    measured: Measured = {"tumor_inside_share": _inside_share(reference, grid)}
+    """Return the phases of one view on its grid, and what was measured there.
+
+    Args:
+        scans: The phases that the view shows.
+        inside: Phase to its intensities inside liver and tumor.
+        field: Where the view lies.
+        view: The recipe of the view.
+        preparation: The whole recipe.
+    """
+    grid, measured = field.prepared, Measured()
     count = len(view.phases)
     images = np.zeros((count, *grid.shape), dtype=np.float16)
     regions = np.zeros((count, *grid.shape), dtype=np.uint8)
     present = np.zeros(count, dtype=np.bool_)
     mapped: dict[int, NDArray[np.uint8]] = {}
     for scan in scans:
-        index = view.phases.index(scan.place.phase)
+        phase = scan.place.phase
+        index = view.phases.index(phase)
         key = id(scan.regions)  # Phases that borrow a map need it only once.
         if key not in mapped:
             mapped[key] = region_map(scan, grid, preparation)
+            _check_tumor(scan, mapped[key], field, view)
         regions[index], present[index] = mapped[key], True
-        images[index], found = _scaled_image(scan, grid, regions[index], view, preparation)
-        measured |= found
+        images[index], clip = _scaled_image(scan, grid, inside[phase], view)
+        if view.keep != "everything":
+            kept = _kept(scan, mapped[key], field, view, preparation)
+            images[index][~kept] = 0
+        measured |= {f"{phase}_clip_low": clip[0], f"{phase}_clip_high": clip[1]}
+        measured |= {
+            f"{phase}_{region.name.lower()}_mm3": _prepared_mm3(mapped[key], region, grid)
+            for region in (Region.TUMOR, Region.MARGIN, Region.LIVER)
+            if region.name is not None
+        }
     return PreparedView(tuple(view.phases), images, regions, present, grid), measured
 
 
@@ -77,12 +111,6 @@ def region_map(scan: Scan, grid: Grid, preparation: Preparation) -> NDArray[np.u
     values = sitk.GetArrayViewFromImage(near)
     tumor_drawn = values == Label.TUMOR
     tumor = sample_mask(tumor_drawn, near, grid, between_slices=True)
-    if not tumor.any():
-        raise scan.place.error(
-            f"the tumor vanishes at a voxel size of {_printed(grid.spacing)} mm",
-            expected="a tumor larger than a voxel, inside the field of view",
-            remedy="Lower spacing_mm, or raise min_tumor_mm3 to leave such patients out.",
-        )
     liver = tumor | sample_mask(tumor_drawn | (values == Label.LIVER), near, grid)
     of = preparation.region_bits
     bits = np.zeros(grid.shape, dtype=np.uint8)
@@ -91,36 +119,50 @@ def region_map(scan: Scan, grid: Grid, preparation: Preparation) -> NDArray[np.u
     if (values == Label.LOAT).any():
         loat = sample_mask(values == Label.LOAT, near, grid, taken=liver)
         bits[loat] |= np.uint8(of["loat"])
+    reach += _BEYOND_VOXELS * max(*grid.spacing, *scan.regions.GetSpacing())
+    _, near = crop_to_field(scan.regions, scan.regions, grid, reach_mm=reach)
+    tumor_drawn = sitk.GetArrayViewFromImage(near) == Label.TUMOR
     for name, zone in preparation.zones.items():
         found = zone_around(tumor_drawn, near, grid, zone, tumor=tumor, liver=liver)
         bits[found] |= np.uint8(of[name])
     return bits
 
 
-def view_grid(reference: Scan, view: View, preparation: Preparation) -> Grid:
-    """Return the grid of a view in one patient, from the reference phase.
-
-    The field is centered on all lesions where they fit, else on the largest one.
-    """
-    on = reference.regions
-    x, y, z = view.spacing
-    spacing = (x or 1.0, y or 1.0, float(on.GetSpacing()[2]) if z is None else z)
-    if view.center_on == "tumor":
-        drawn = reference.drawn(Label.TUMOR)
-        lesions = quality.lesions(drawn, on, min_mm3=preparation.min_tumor_mm3)
-        center, extent = _box_center(lesions.together() if lesions else drawn, on)
-        if any(e > f for e, f in zip(extent, view.seen_mm, strict=True)):
-            center, _ = _box_center(lesions[0] if lesions else drawn, on)
-    else:
-        labels = (Label.LIVER, Label.TUMOR) if view.center_on == "liver" else (Label.LOAT,)
-        center, _ = _box_center(reference.drawn(*labels), on)
-    return Grid.around(center, field_mm=view.field_mm, spacing_mm=spacing)
+def _check_tumor(scan: Scan, regions: NDArray[np.uint8], field: FieldOfView, view: View) -> None:
+    """Refuse a patient whose tumor the network would not see; LOAT may lie where no tumor is."""
+    if view.center_on == "loat" or (regions[field.middle] & Region.TUMOR).any():
+        return
+    raise scan.place.error(
+        f"the tumor vanishes at a voxel size of {_printed(field.seen.spacing)} mm",
+        expected="a tumor larger than a voxel, inside the field of view",
+        remedy="Lower spacing_mm, or raise min_tumor_mm3 to leave such patients out.",
+    )
 
 
-def _measured_regions(reference: Scan, preparation: Preparation) -> Measured:
+def _kept(
+    scan: Scan,
+    regions: NDArray[np.uint8],
+    field: FieldOfView,
+    view: View,
+    preparation: Preparation,
+) -> NDArray[np.bool_]:
+    """Return which voxels are not set to zero, or say that the view would be empty."""
+    if not isinstance(view.keep, list):
+        return regions > 0
+    bits = preparation.region_bits
+    kept = np.asarray((regions & np.uint8(sum(bits[name] for name in view.keep))) > 0)
+    if kept[field.middle].any():
+        return kept
+    raise scan.place.error(
+        f"nothing of {', '.join(view.keep)} in the field of view: the image would be empty",
+        expected="what keep names of a view's regions",
+        remedy="Draw it, enlarge field_of_view_mm, or keep more regions.",
+    )
+
+
+def _measured_regions(reference: Scan, lesions: quality.Lesions) -> Measured:
     """Return volumes and diameters of what is drawn on the reference phase."""
     drawn, on = reference.drawn(Label.TUMOR), reference.regions
-    lesions = quality.lesions(drawn, on, min_mm3=preparation.min_tumor_mm3)
     size = quality.voxel_mm3(on)
     return {
         "tumor_volume_mm3": float(np.count_nonzero(drawn)) * size,
@@ -132,31 +174,41 @@ def _measured_regions(reference: Scan, preparation: Preparation) -> Measured:
     }
 
 
-def _inside_share(reference: Scan, grid: Grid) -> float:
-    """Return the share of the tumor that lies inside the prepared field."""
-    points = foreground_points(reference.regions, reference.drawn(Label.TUMOR))
-    low, high = np.array(grid.box_mm).T
-    return float(((points >= low) & (points <= high)).all(axis=1).mean())
+def _measured_scan(scan: Scan, inside: NDArray[np.generic]) -> Measured:
+    """Return what a phase measures on its own grid, whatever the views make of it."""
+    phase = scan.place.phase
+    if not inside.size:
+        return {}  # The intensity scaling refuses it.
+    return {
+        f"{phase}_liver_mean": float(inside.mean(dtype=np.float64)),
+        f"{phase}_liver_min": float(inside.min()),
+        f"{phase}_liver_max": float(inside.max()),
+        f"{phase}_spacing_mm": " x ".join(f"{s:.3g}" for s in scan.image.GetSpacing()),
+    }
 
 
-def _box_center(
-    mask: NDArray[np.bool_], on: sitk.Image
-) -> tuple[tuple[float, float, float], list[float]]:
-    """Return center (x, y, z) and extent in mm of a mask's bounding box."""
-    middle, extent = [], []
-    for axis in range(3):
-        seen = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != 2 - axis)))
-        middle.append(float(seen[0] + seen[-1]) / 2)
-        extent.append(float(seen[-1] - seen[0] + 1) * on.GetSpacing()[axis])
-    return on.TransformContinuousIndexToPhysicalPoint(middle), extent
+def _measured_field(reference: Scan, field: FieldOfView, view: View) -> Measured:
+    """Return the shares of tumor and center that the network sees and that are prepared."""
+    regions = (
+        ["loat"] if view.center_on == "loat" else list(dict.fromkeys(("tumor", view.center_on)))
+    )
+    measured: Measured = {}
+    for region in regions:
+        measured[f"{region}_inside_share"] = inside_share(reference, region, field.seen)
+        if field.prepared != field.seen:
+            share = inside_share(reference, region, field.prepared)
+            measured[f"{region}_prepared_share"] = share
+    if field.slices_of:
+        oblique = f"{field.slices_of} is tilted by {field.oblique:.1f} degrees"
+        measured["slices_of"] = field.slices_of
+        measured["slices_interpolated"] = oblique if field.oblique else ""
+    return measured
 
 
 def _scaled_image(
-    scan: Scan, grid: Grid, regions: NDArray[np.uint8], view: View, preparation: Preparation
-) -> tuple[NDArray[np.float16], Measured]:
-    """Return one phase in [0, 1] and its intensities' measurements."""
-    phase = scan.place.phase
-    inside = scan.intensities()
+    scan: Scan, grid: Grid, inside: NDArray[np.generic], view: View
+) -> tuple[NDArray[np.float16], tuple[float, float]]:
+    """Return one phase in [0, 1], and the intensities that became 0 and 1."""
     clip = view.intensity.range_of(inside)
     if clip is None:
         raise scan.place.error(
@@ -165,23 +217,7 @@ def _scaled_image(
             remedy="Check that image and label map belong together.",
         )
     near, _ = crop_to_field(scan.image, None, grid)
-    image = to_unit(sample_image(near, grid), *clip)
-    if view.keep != "everything":
-        bits = preparation.region_bits
-        names = bits if view.keep == "regions" else view.keep
-        image[(regions & np.uint8(sum(bits[name] for name in names))) == 0] = 0
-    measured: Measured = {
-        f"{phase}_clip_low": clip[0],
-        f"{phase}_clip_high": clip[1],
-        f"{phase}_liver_mean": float(inside.mean(dtype=np.float64)),
-        f"{phase}_liver_min": float(inside.min()),
-        f"{phase}_liver_max": float(inside.max()),
-        f"{phase}_spacing_mm": " x ".join(f"{s:.3g}" for s in scan.image.GetSpacing()),
-        f"{phase}_tumor_mm3": _prepared_mm3(regions, Region.TUMOR, grid),
-        f"{phase}_margin_mm3": _prepared_mm3(regions, Region.MARGIN, grid),
-        f"{phase}_liver_mm3": _prepared_mm3(regions, Region.LIVER, grid),
-    }
-    return image, measured
+    return to_unit(sample_image(near, grid), *clip), clip
 
 
 def _prepared_mm3(regions: NDArray[np.uint8], region: Region, grid: Grid) -> float:

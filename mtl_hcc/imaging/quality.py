@@ -6,15 +6,20 @@ from typing import overload
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
-
-from mtl_hcc.regions import Region
 
 
 def voxel_mm3(image: sitk.Image) -> float:
     """Return the volume of one voxel in mm3."""
     return float(np.prod(image.GetSpacing()))
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """Return the bounding box (z, y, x) of a mask that is not empty."""
+    z, y, x = find_objects(np.ascontiguousarray(mask).view(np.uint8), max_label=1)[0]
+    return z, y, x
 
 
 class Lesions(Sequence[NDArray[np.bool_]]):
@@ -69,7 +74,7 @@ def lesions(tumor: NDArray[np.bool_], on: sitk.Image, *, min_mm3: float) -> Lesi
 
     Voxels that touch by a face, an edge or a corner belong together.
     """
-    block = _block(tumor)
+    block = bounding_box(tumor)
     part = sitk.ConnectedComponent(sitk.GetImageFromArray(tumor[block].astype(np.uint8)), True)
     shape = sitk.LabelShapeStatisticsImageFilter()
     shape.ComputePerimeterOff()
@@ -85,7 +90,7 @@ def axial_diameter_mm(lesion: NDArray[np.bool_], on: sitk.Image) -> float:
 
     The longest distance between two voxel centers of a slice, plus one voxel for their own width.
     """
-    z, y, x = _block(lesion)
+    z, y, x = bounding_box(lesion)
     width = np.array(on.GetSpacing()[:2])
     longest = 0.0
     for plane in lesion[z, y, x]:
@@ -104,25 +109,6 @@ def overlap(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     """Return the Dice coefficient of two masks on one grid; NaN when both are empty."""
     total = np.count_nonzero(first) + np.count_nonzero(second)
     return 2 * np.count_nonzero(first & second) / total if total else float("nan")
-
-
-def lowest_liver_overlap(regions: list[NDArray[np.uint8]]) -> float:
-    """Return the lowest Dice of the liver between any two phases' own maps; NaN for fewer than two.
-
-    A low value tells of breathing between the phases, or of a map of the wrong phase.
-    """
-    livers = [(region & Region.LIVER) > 0 for region in regions]
-    pairs = [overlap(a, b) for i, a in enumerate(livers) for b in livers[i + 1 :]]
-    return min(pairs) if pairs else float("nan")
-
-
-def _block(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """Return the bounding box (z, y, x) of a mask that is not empty."""
-    spans = []
-    for axis in range(3):
-        seen = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        spans.append(slice(int(seen[0]), int(seen[-1]) + 1))
-    return spans[0], spans[1], spans[2]
 
 
 def _enclosed(plane: NDArray[np.bool_]) -> NDArray[np.bool_]:

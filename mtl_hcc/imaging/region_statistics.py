@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from mtl_hcc.imaging.crop import crop_to_field
 from mtl_hcc.imaging.grid import Grid
-from mtl_hcc.imaging.margin import margin_zone
+from mtl_hcc.imaging.margin import zone_around
 from mtl_hcc.imaging.read_image import foreground_points
 from mtl_hcc.imaging.resample import sample_image, sample_mask
 from mtl_hcc.imaging.scan import Scan
+from mtl_hcc.imaging.view import Zone
 from mtl_hcc.regions import Label
 
 SPACING_MM = 2.0
-MARGIN_MM = 2.0
-"""The margin zone reaches this far to both sides of the tumor surface."""
+MARGIN = Zone(inward_mm=2.0, outward_mm=2.0)
 _AROUND_MM = 8.0
 
 
@@ -64,10 +64,9 @@ def _regions(scan: Scan) -> tuple[Grid, dict[str, NDArray[np.bool_]]]:
     _, near = crop_to_field(scan.regions, scan.regions, grid)
     near = scan.regions if near is None else near
     tumor_drawn = np.asarray(sitk.GetArrayViewFromImage(near) == int(Label.TUMOR))
-    return grid, {
-        "tumor": sample_mask(tumor_drawn, near, grid, between_slices=True),
-        "margin": margin_zone(tumor_drawn, near, grid, margin_mm=MARGIN_MM),
-    }
+    tumor = sample_mask(tumor_drawn, near, grid, between_slices=True)
+    margin = zone_around(tumor_drawn, near, grid, MARGIN, tumor=tumor, liver=tumor)  # not cut
+    return grid, {"tumor": tumor, "margin": margin}
 
 
 def _inside(image: sitk.Image, grid: Grid) -> NDArray[np.bool_]:

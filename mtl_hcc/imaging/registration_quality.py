@@ -1,37 +1,31 @@
 """What is told of the phases' agreement: overlap of drawn livers, and what registration did."""
 
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 
 from mtl_hcc.imaging.prepared_patient import PreparedView
-from mtl_hcc.imaging.quality import lowest_liver_overlap
-from mtl_hcc.imaging.scan import Scan
-from mtl_hcc.imaging.view import View
+from mtl_hcc.imaging.quality import overlap
+from mtl_hcc.imaging.scan import Scan, drawn_overlap
+from mtl_hcc.regions import Region
 
 Measured = dict[str, float | str]
 
 
-def agreement_of_phases(
-    scans: list[Scan], recipe: Mapping[str, View], prepared: Mapping[str, PreparedView]
-) -> Measured:
+def agreement_of_phases(scans: list[Scan], prepared: Mapping[str, PreparedView]) -> Measured:
     """Return the lowest overlap of two drawn livers, and per registered phase what was done.
 
     A map that serves several phases says nothing about them: it would overlap with itself.
 
     Args:
         scans: The phases.
-        recipe: Name of a view to its phases.
-        prepared: Name of a view to its arrays; livers are compared in the view of most phases.
+        prepared: Name of a view to its arrays.
     """
-    name = max(recipe, key=lambda name: len(recipe[name].phases))
-    phases, regions = recipe[name].phases, prepared[name].regions
-    shown = [scan for scan in scans if scan.place.phase in phases]
-    own = [regions[phases.index(scan.place.phase)] for scan in shown if scan.own_map]
-    overlap = lowest_liver_overlap(own)
+    lowest = _lowest_overlap([scan for scan in scans if scan.own_map], prepared)
     measured: Measured = {
-        "liver_overlap": overlap,
-        "liver_overlap_missing": _why_missing(scans) if np.isnan(overlap) else "",
+        "liver_overlap": lowest,
+        "liver_overlap_missing": _why_missing(scans) if np.isnan(lowest) else "",
         "registered": " ".join(scan.place.phase for scan in scans if scan.registered),
         "registration_refused": "; ".join(
             f"{scan.place.phase} ({scan.alignment.refused})"
@@ -42,6 +36,26 @@ def agreement_of_phases(
     for scan in scans:
         measured |= _of_registration(scan)
     return measured
+
+
+def _lowest_overlap(scans: list[Scan], prepared: Mapping[str, PreparedView]) -> float:
+    """Return the lowest Dice of two phases' livers; NaN where no two phases have a liver.
+
+    Two livers are compared in the largest field of a view that shows both phases; where no view
+    does, as they were drawn.
+    """
+    largest = sorted(prepared.values(), key=lambda view: -view.geometry.volume_mm3)
+    found = []
+    for one, other in combinations(scans, 2):
+        pair = (one.place.phase, other.place.phase)
+        both = next((view for view in largest if {*pair} <= {*view.phases}), None)
+        if both is None:
+            found.append(drawn_overlap(one, other))
+        else:
+            livers = [both.regions[both.phases.index(phase)] & Region.LIVER > 0 for phase in pair]
+            found.append(overlap(*livers))
+    known = [value for value in found if not np.isnan(value)]
+    return min(known, default=float("nan"))
 
 
 def _why_missing(scans: list[Scan]) -> str:

@@ -15,6 +15,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from mtl_hcc.imaging.grid import Grid
+from mtl_hcc.imaging.quality import bounding_box
 
 _AXES = 1e-4
 """Largest direction cosine off the axes that still counts as axis-aligned."""
@@ -114,11 +115,7 @@ def smooth_mask(
 
 def _depth(mask: NDArray[np.bool_], spacing: tuple[float, ...]) -> NDArray[np.float32]:
     """Return the depth below the mask's surface, scaled to [0, 1] with 0.5 at the surface."""
-    block = tuple(
-        slice(max(0, int(seen[0]) - 4), int(seen[-1]) + 5)
-        for axis in range(3)
-        for seen in [np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))]
-    )
+    block = tuple(slice(max(0, s.start - 4), s.stop + 4) for s in bounding_box(mask))
     image = sitk.GetImageFromArray(mask[block].astype(np.uint8))
     image.SetSpacing(spacing)
     distance = sitk.SignedMaurerDistanceMap(image, True, False, True)

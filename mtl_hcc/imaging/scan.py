@@ -133,6 +133,7 @@ def _drawn_on(scans: dict[str, Scan], scan: Scan) -> Scan:
 def _check_phases(patient: Patient, preparation: Preparation, found: list[str]) -> None:
     missing = [phase for phase in preparation.phases if phase not in found]
     if not missing or (found and preparation.missing_phase == "keep"):
+        _check_views(patient, preparation, found)
         return
     remedy = f"Add the file, or set phases to [{', '.join(found)}]"
     remedy += ", or missing_phase: keep." if found else "."
@@ -142,6 +143,18 @@ def _check_phases(patient: Patient, preparation: Preparation, found: list[str]) 
         expected=", ".join(preparation.phases),
         remedy=remedy if found else "Add the files, or take the patient out of the table.",
     )
+
+
+def _check_views(patient: Patient, preparation: Preparation, found: list[str]) -> None:
+    """Refuse a patient of whom an encoder would see nothing at all."""
+    for name, view in preparation.views.items():
+        if not set(view.phases) & set(found):
+            raise ImageError(
+                f"no phase of the view '{name}'",
+                where=f"patient {patient.patient_id}",
+                expected=f"at least one of {', '.join(view.phases)}",
+                remedy="Add the file, or take the patient out of the table.",
+            )
 
 
 def _read(

@@ -9,7 +9,7 @@ from mtl_hcc.patient import CT_PHASES, MRI_PHASES
 
 Spacing = float | list[float | Literal["acquired"]]
 """One number for all axes, or x, y, z; ``acquired`` keeps the distance of the slices."""
-_MOST_VOXELS = 1024
+MOST_VOXELS = 1024
 """Along an edge."""
 CENTERS = ("tumor", "liver", "loat")
 
@@ -42,10 +42,12 @@ class View:
         phases: Phases, in the order of the prepared array's first axis.
         center_on: What the field is centered on.
         spacing_mm: Voxel size: one number, or x, y, z, where ``acquired`` in place of z keeps the
-            distance of the slices of the phase that the drawing belongs to.
+            slices of the reference phase as they are: their distance and, unless the scan is
+            oblique, their places. Patients then differ in depth.
         field_of_view_mm: Edges of the box that the network sees: one number, or x, y, z.
         stored_field_mm: Edges of the box that is prepared, if larger: a rotation then brings in
-            tissue instead of empty corners, and the field of view is cut out afterwards.
+            tissue instead of empty corners, and the field of view is cut out afterwards. Rounded
+            up to the same number of whole voxels on both sides.
         keep: ``regions`` sets voxels outside all regions to zero, ``everything`` none; a list names
             the regions that are kept.
         intensity: How intensities are scaled to [0, 1].
@@ -85,10 +87,10 @@ class View:
                 )
                 voxels = round(edge / (spacing or 1.0))
                 check(
-                    voxels <= _MOST_VOXELS,
+                    voxels <= MOST_VOXELS,
                     f"{name} / spacing_mm",
                     voxels,
-                    f"at most {_MOST_VOXELS} voxels along an edge",
+                    f"at most {MOST_VOXELS} voxels along an edge",
                 )
         check(
             all(a >= b for a, b in zip(self.field_mm, self.seen_mm, strict=True)),

@@ -19,6 +19,7 @@ from mtl_hcc.errors import CohortError, MtlHccError, StoreError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.patient import Cohort, Patient
 from mtl_hcc.spreadsheet_cells import csv_bytes
+from mtl_hcc.store.cohort_files import content_fingerprint, quick_marks
 from mtl_hcc.store.prepared_file import (
     check_content,
     content_hash,
@@ -27,13 +28,12 @@ from mtl_hcc.store.prepared_file import (
     read_prepared,
     write_prepared,
 )
-from mtl_hcc.store.prepared_store import PreparedStore, marks_hash, table_hash
-from mtl_hcc.store.sources import content_fingerprint, quick_marks
+from mtl_hcc.store.prepared_store import PreparedStore
 from mtl_hcc.store.workers import bounded_workers, run_all
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PatientResult:
     """What became of one patient: prepared now, kept from before, or left out with a reason."""
 
     patient_id: str
@@ -76,20 +76,19 @@ def prepare_store(
         )
     remove_leftovers(root)
     remove_leftovers(folder)
-    marks = {name: quick_marks(patient, preparation) for name, patient in cohort.patients.items()}
-    outcomes = list(_run(cohort, preparation, folder, workers=workers, progress=progress))
-    outcomes.sort(key=lambda outcome: outcome.patient_id)
-    _check_any(outcomes, cohort)
-    _write_tables(root, cohort, preparation, outcomes, marks_hash(marks))
+    results = list(_run(cohort, preparation, folder, workers=workers, progress=progress))
+    results.sort(key=lambda result: result.patient_id)
+    _check_any(results, cohort)
+    _write_tables(root, cohort, preparation, results)
     store = PreparedStore(root)
     if progress:
         from mtl_hcc.store.quality_report import print_report
 
-        print_report(store, kept=sum(outcome.kept for outcome in outcomes))
+        print_report(store, kept=sum(result.kept for result in results))
     return store
 
 
-def prepare_one(patient: Patient, preparation: Preparation, path: Path) -> Outcome:
+def prepare_one(patient: Patient, preparation: Preparation, path: Path) -> PatientResult:
     """Prepare one patient into ``path`` unless the file there is still right.
 
     Any failure of this patient alone becomes a reason; a full disk stops the run.
@@ -113,7 +112,7 @@ def prepare_one(patient: Patient, preparation: Preparation, path: Path) -> Outco
     except (RuntimeError, ValueError, ArithmeticError, MemoryError, OSError) as error:
         return _refused(patient, path, f"unexpected {type(error).__name__}: {error}")
     write_prepared(path, prepared, sources=sources)
-    return Outcome(
+    return PatientResult(
         patient.patient_id,
         fingerprint=fingerprint,
         sha256=content_hash(prepared),
@@ -147,8 +146,8 @@ def _metadata(path: Path, patient: Patient) -> dict[str, Any] | None:
     return found if metadata["patient_id"] == patient.patient_id else None
 
 
-def _kept(patient: Patient, before: dict[str, Any]) -> Outcome:
-    return Outcome(
+def _kept(patient: Patient, before: dict[str, Any]) -> PatientResult:
+    return PatientResult(
         patient.patient_id,
         kept=True,
         fingerprint=before["sources"]["fingerprint"],
@@ -157,20 +156,20 @@ def _kept(patient: Patient, before: dict[str, Any]) -> Outcome:
     )
 
 
-def _refused(patient: Patient, path: Path, reason: str) -> Outcome:
+def _refused(patient: Patient, path: Path, reason: str) -> PatientResult:
     path.unlink(missing_ok=True)
-    return Outcome(patient.patient_id, reason=reason)
+    return PatientResult(patient.patient_id, reason=reason)
 
 
 def _run(
     cohort: Cohort, preparation: Preparation, folder: Path, *, workers: int | None, progress: bool
-) -> Iterator[Outcome]:
+) -> Iterator[PatientResult]:
     jobs = {
         name: partial(prepare_one, patient, preparation, folder / file_name(name))
         for name, patient in cohort.patients.items()
     }
     workers = bounded_workers(cohort, preparation, workers)
-    finished = run_all(jobs, workers, lambda name, reason: Outcome(name, reason=reason))
+    finished = run_all(jobs, workers, lambda name, reason: PatientResult(name, reason=reason))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -181,33 +180,33 @@ def _run(
         yield from bar.track(finished, total=len(jobs), description="Preparing patients")
 
 
-def _check_any(outcomes: list[Outcome], cohort: Cohort) -> None:
-    if all(outcome.reason for outcome in outcomes):
+def _check_any(results: list[PatientResult], cohort: Cohort) -> None:
+    if all(result.reason for result in results):
         raise CohortError(
-            f"none of the {len(outcomes)} patients could be prepared; the first: "
-            f"{outcomes[0].reason}",
+            f"none of the {len(results)} patients could be prepared; the first: "
+            f"{results[0].reason}",
             where=str(cohort.root),
             remedy="Mend what the message names, and run prepare again.",
         )
 
 
 def _write_tables(
-    root: Path, cohort: Cohort, preparation: Preparation, outcomes: list[Outcome], sources: str
+    root: Path, cohort: Cohort, preparation: Preparation, results: list[PatientResult]
 ) -> None:
     """Write the store's tables, the manifest last: with it the store is complete."""
     rows = [
         {
-            "patient_id": outcome.patient_id,
-            "file": f"patients/{file_name(outcome.patient_id)}",
-            "fingerprint": outcome.fingerprint,
-            "sha256": outcome.sha256,
-            **(outcome.quality or {}),
+            "patient_id": result.patient_id,
+            "file": f"patients/{file_name(result.patient_id)}",
+            "fingerprint": result.fingerprint,
+            "sha256": result.sha256,
+            **(result.quality or {}),
         }
-        for outcome in outcomes
-        if not outcome.reason
+        for result in results
+        if not result.reason
     ]
     left_out = pd.DataFrame(
-        [(o.patient_id, "prepare", o.reason) for o in outcomes if o.reason],
+        [(o.patient_id, "prepare", o.reason) for o in results if o.reason],
         columns=["patient_id", "step", "reason"],
         dtype=str,
     )
@@ -216,8 +215,6 @@ def _write_tables(
     recipe = {
         "preparation": preparation.as_dict(),
         "fingerprint": preparation.fingerprint(),
-        "table": table_hash(cohort.table),
-        "sources": sources,
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("mtl_hcc", "SimpleITK", "numpy", "torchio")},

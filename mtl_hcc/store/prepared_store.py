@@ -2,35 +2,18 @@
 
 import json
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mtl_hcc.errors import StoreError
-from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.imaging.prepared_patient import PreparedPatient
-from mtl_hcc.patient import Cohort
 from mtl_hcc.spreadsheet_cells import restored
-from mtl_hcc.store.prepared_file import (
-    check_content,
-    read_prepared,
-)
-from mtl_hcc.store.sources import quick_marks
+from mtl_hcc.store.prepared_file import check_content, read_prepared
 
 _CHECKED: dict[Path, tuple[str, str, int, int]] = {}
 """Files of prepared patients whose content this process has checked, and their state then."""
-
-
-def table_hash(table: pd.DataFrame) -> str:
-    """Return the hash of a clinical table."""
-    return sha256(table.to_csv().encode()).hexdigest()
-
-
-def marks_hash(marks: dict[str, dict[str, Any]]) -> str:
-    """Return the hash of all patients' quick marks."""
-    return sha256(json.dumps(marks, sort_keys=True).encode()).hexdigest()
 
 
 class PreparedStore:
@@ -140,20 +123,6 @@ class PreparedStore:
             check_content(path, prepared, patient_id, self._content[patient_id])
             _CHECKED[path] = state
         return prepared
-
-    def is_current(self, cohort: Cohort, preparation: Preparation) -> bool:
-        """Return whether this store is what preparing ``cohort`` by ``preparation`` would give.
-
-        Checks recipe, clinical table, and name, size and time of every image: milliseconds per
-        patient, no image is read.
-        """
-        marks = {i: quick_marks(p, preparation) for i, p in cohort.patients.items()}
-        return (
-            self.recipe.get("fingerprint") == preparation.fingerprint()
-            and self.recipe.get("table") == table_hash(cohort.table)
-            and self.recipe.get("sources") == marks_hash(marks)
-            and not self.lost_patients()
-        )
 
     def lost_patients(self) -> list[str]:
         """Return the patients of the manifest whose file is not there."""

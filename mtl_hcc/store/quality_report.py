@@ -1,5 +1,7 @@
 """The quality report of a prepared store: what was prepared, who was left out, what looks odd."""
 
+import re
+
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +13,9 @@ TUMOR_CUT = 0.95
 LOW_OVERLAP = 0.7
 """Dice of the liver between phases below which breathing or a wrong map is likely."""
 _SHOWN = 10
+_SHARE = re.compile(r"(?:(\w+)_)?(tumor|liver|loat)_inside_share")
+"""With several views the view's name stands first."""
+_NAMES = {"tumor": "tumor", "liver": "liver", "loat": "LOAT"}
 
 
 def warnings(manifest: pd.DataFrame) -> list[str]:
@@ -18,11 +23,18 @@ def warnings(manifest: pd.DataFrame) -> list[str]:
     lines = []
     for row in manifest.to_dict("records"):
         who = row["patient_id"]
-        overlap, inside = row.get("liver_overlap"), row.get("tumor_inside_share")
+        overlap = row.get("liver_overlap")
         if pd.notna(overlap) and overlap < LOW_OVERLAP:
             lines.append(f"{who}: the livers of two phases overlap by a Dice of only {overlap:.2f}")
-        if pd.notna(inside) and inside < TUMOR_CUT:
-            lines.append(f"{who}: {1 - inside:.0%} of the tumor lies outside the field of view")
+        for column, share in row.items():
+            found = _SHARE.fullmatch(str(column))
+            if found and pd.notna(share) and share < TUMOR_CUT:
+                view = f" of {found[1]}" if found[1] else ""
+                outside = f"{1 - share:.0%} of the {_NAMES[found[2]]}"
+                lines.append(f"{who}: {outside} lies outside the field of view{view}")
+        for column in (name for name in map(str, row) if name.endswith("slices_interpolated")):
+            if isinstance(row[column], str) and row[column]:
+                lines.append(f"{who}: slices are interpolated, as {row[column]}")
         for column, text in _REMARKS.items():
             if isinstance(row.get(column), str) and row[column]:
                 lines.append(f"{who}: {text} {row[column]}")

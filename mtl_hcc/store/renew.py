@@ -12,11 +12,11 @@ from mtl_hcc.atomic import write_bytes
 from mtl_hcc.cohorts.source import CohortSource, describe
 from mtl_hcc.cohorts.table_file import unreadable
 from mtl_hcc.errors import CohortError, ConfigError, StoreError
-from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.preparation import RECIPE_VERSION, Preparation
 from mtl_hcc.spreadsheet_cells import csv_bytes, restored
 from mtl_hcc.store.cohort_files import files_hash, same_elsewhere, states_elsewhere
-from mtl_hcc.store.place import check_store_place
 from mtl_hcc.store.prepared_store import PreparedStore
+from mtl_hcc.store.store_folder import check_store_place
 
 SOURCE_FILE = "source.json"
 STORE_TABLES = ("patients.csv", "quarantine.csv", "manifest.csv", "preparation.json")
@@ -101,14 +101,21 @@ def why_stale(
         StoreError: There is no such cohort, and the store is not as it was made.
     """
     known = _read_source_file(store)
-    same = known.get("settings") == _settings(cohort, source, preparation)
+    other = _other_settings(known.get("settings") or {}, _settings(cohort, source, preparation))
+    same = not other
     damage = _damage(store, known) if same else ""
     if cohort.exists():
         if not same:
-            return "another cohort, reader or recipe"
+            return other
         files = files_hash(cohort, source.reads(cohort), store=store)
         changed = known["files"] != files or not same_elsewhere(known["elsewhere"])
         return damage or ("files of the cohort changed" if changed else "")
+    if other and "recipe" in other:
+        raise StoreError(
+            f"{other}, and the cohort {cohort} is not there to make it anew",
+            where=str(store),
+            remedy="Run prepare where the cohort is, and copy the store again.",
+        )
     if not same:
         raise CohortError(
             unreadable(cohort) or "no such file or folder",
@@ -188,14 +195,32 @@ def default_source(preparation: Preparation | None) -> CohortSource:
     return NiftiFolder()
 
 
+def _other_settings(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return which of the settings that decide what a store holds is another one; else nothing."""
+    if before.get("cohort") != now["cohort"]:
+        return "another cohort"
+    if before.get("source") != now["source"]:
+        return "another reader, or other settings of it"
+    return "" if before["preparation"] == now["preparation"] else _other_recipe(before, now)
+
+
+def _other_recipe(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return whether data.preparation is another one, or the code that follows it."""
+    version = before.get("version", "2 or earlier")  # it was not written down then
+    if before["preparation"] is None or version == now["version"]:
+        return "another recipe (data.preparation)"
+    return f"it was prepared by version {version} of the recipe, now it is {now['version']}"
+
+
 def _settings(
     cohort: Path, source: CohortSource, preparation: Preparation | None
-) -> dict[str, str | None]:
+) -> dict[str, str | int | None]:
     """Return what decides what the store holds, besides the cohort's files."""
     return {
         "cohort": str(cohort),
         "source": describe(source),
         "preparation": None if preparation is None else preparation.fingerprint(),
+        "version": None if preparation is None else RECIPE_VERSION,
     }
 
 

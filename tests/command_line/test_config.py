@@ -252,8 +252,8 @@ def test_views_and_zones_that_a_config_leaves_out_are_written_whole_and_read_bac
         ("rotate", "true", "[{class_path: Rotation3D}]"),
         ("time_jitter_days", "3", "{class_path: TimeJitter, init_args: {days: 3}}"),
         ("phase_dropout", "0.1", "{class_path: PhaseDropout"),
-        ("workers", "8", "Write data.loading: {workers: 8}."),
-        ("preparation_workers", "4", "Write data.preparing: {workers: 4}."),
+        ("workers", "8", "data.workers is now data.loading: {workers: 8}"),
+        ("preparation_workers", "4", "data.preparing: {workers: 4}"),
     ],
 )
 def test_an_earlier_setting_is_answered_with_what_says_the_same_now(
@@ -270,4 +270,42 @@ def test_an_earlier_setting_is_answered_with_what_says_the_same_now(
         read_config(parser, ["--config", str(path)])
     for caught in (of_flag, of_file):
         assert now in str(caught.value)
-        assert "no such one any more" in str(caught.value)
+        assert "version 0.1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "place"),
+    [
+        (["--data.preparation.margin_mm", "3"], "preparation.zones.margin: {inward_mm: ..."),
+        (["--data.preparation.background", "keep"], "views.<view>.keep (remove: regions,"),
+        (["--data.preparation.phases", "[arterial]"], "data.preparation.views.<view>.phases"),
+        (["--model.stem", "RegionConvolution"], "model.stem is now model.encoders.<view>.stem"),
+        (["--model.backbone.init_args.blocks", "3"], "model.encoders.<view>.backbone"),
+    ],
+)
+def test_a_setting_of_the_earlier_version_is_told_its_new_place(flags: list[str], place: str):
+    given = ["--config", str(SHIPPED[0].with_name("ct_mtl.yaml")), *flags]
+    with pytest.raises(ConfigError) as caught:
+        read_config(build_parser(""), given)
+    assert place in str(caught.value)
+
+
+def test_a_whole_recipe_of_the_earlier_version_is_told_all_new_places(tmp_path: Path):
+    values = yaml.safe_load(SHIPPED[0].with_name("ct_mtl.yaml").read_text(encoding="utf-8"))
+    earlier = {"spacing_mm": 2.0, "margin_mm": 2.0, "clip_percentiles": [2.5, 97.5]}
+    values["data"]["preparation"] = earlier
+    (tmp_path / "earlier.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_config(build_parser(""), ["--config", str(tmp_path / "earlier.yaml")])
+    for name in earlier:
+        assert f"data.preparation.{name} is now data.preparation." in str(caught.value)
+
+
+def test_a_misspelt_setting_of_a_view_is_not_taken_for_an_earlier_one(tmp_path: Path):
+    values = yaml.safe_load(SHIPPED[0].with_name("ct_mtl.yaml").read_text(encoding="utf-8"))
+    values["data"]["preparation"]["views"]["tumor"]["spacing"] = 2.0
+    (tmp_path / "misspelt.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_config(build_parser(""), ["--config", str(tmp_path / "misspelt.yaml")])
+    assert "is now" not in str(caught.value)
+    assert "spacing" in str(caught.value)

@@ -1,9 +1,8 @@
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-from drawing import to_image
+from drawing import cube, to_image
 
 from mtl_hcc.imaging.crop import crop_to_field, to_lps
-from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.resample import sample_image
 
 
@@ -21,7 +20,7 @@ def test_cropping_first_changes_nothing_inside_the_field():
     rng = np.random.default_rng(1)
     image = to_image(rng.normal(100, 20, (30, 40, 50)).astype(np.int16), (1.1, 1.2, 2.5))
     regions = to_image(rng.integers(0, 4, (30, 40, 50)).astype(np.uint8), (1.1, 1.2, 2.5))
-    grid = Grid.around((25.0, 20.0, 40.0), field_of_view_mm=16, spacing_mm=1)
+    grid = cube((25.0, 20.0, 40.0), field_mm=16, spacing_mm=1)
     near, near_regions = crop_to_field(image, regions, grid)
     assert near.GetNumberOfPixels() < image.GetNumberOfPixels() / 4
     assert near.GetPixelID() == image.GetPixelID()
@@ -32,6 +31,6 @@ def test_cropping_first_changes_nothing_inside_the_field():
 
 def test_a_field_beside_the_image_leaves_it_whole():
     image = to_image(np.random.default_rng(2).normal(size=(8, 8, 8)).astype(np.float32))
-    grid = Grid.around((500.0, 0.0, 0.0), field_of_view_mm=8, spacing_mm=1)
+    grid = cube((500.0, 0.0, 0.0), field_mm=8, spacing_mm=1)
     near, _ = crop_to_field(image, None, grid)
     assert near.GetSize() == image.GetSize()

@@ -9,11 +9,10 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from damaged_headers import write_damaged
 from drawing import make_scan, to_image
-from one_view import one_view
+from one_view import one_view, prepare_only_view
 
 from mtl_hcc.errors import ImageError
 from mtl_hcc.imaging.nifti_file import nifti_fault, read_header
-from mtl_hcc.imaging.prepare_patient import prepare_patient
 
 RECIPE = one_view(phases=["arterial"], spacing_mm=4, field_of_view_mm=48)
 NAN, INF = float("nan"), float("inf")
@@ -59,7 +58,7 @@ def test_a_broken_header_is_told_and_nothing_else_happens(patient, place, kind, 
     struct.pack_into(f"<{kind}", data, place, value)
     path.write_bytes(gzip.compress(bytes(data), 1))
     with pytest.raises(ImageError) as caught:
-        prepare_patient(patient, RECIPE)
+        prepare_only_view(patient, RECIPE)
     assert message in str(caught.value)
     assert "patient P007, arterial" in str(caught.value)
     assert caught.value.remedy
@@ -70,7 +69,7 @@ def test_a_slope_of_zero_means_no_scaling_as_the_format_says(patient):
     data = content(path)
     struct.pack_into("<2f", data, 112, 0.0, 0.0)
     path.write_bytes(gzip.compress(bytes(data), 1))
-    assert prepare_patient(patient, RECIPE).quality["arterial_liver_mean"] == pytest.approx(
+    assert prepare_only_view(patient, RECIPE).quality["arterial_liver_mean"] == pytest.approx(
         make_scan()[0][make_scan()[1] > 0].mean()
     )
 
@@ -83,7 +82,7 @@ def test_a_slope_of_zero_means_no_scaling_as_the_format_says(patient):
 def test_a_file_of_nothing_is_refused(patient, packed):
     patient.images["arterial"].write_bytes(packed)
     with pytest.raises(ImageError, match="cannot be read"):
-        prepare_patient(patient, RECIPE)
+        prepare_only_view(patient, RECIPE)
 
 
 def test_a_small_file_that_unpacks_to_much_takes_little_memory(patient):
@@ -94,7 +93,7 @@ def test_a_small_file_that_unpacks_to_much_takes_little_memory(patient):
             pack.write(bytes(2**23))
     tracemalloc.start()
     with pytest.raises(ImageError, match="more than the 96352 bytes that the header announces"):
-        prepare_patient(patient, RECIPE)
+        prepare_only_view(patient, RECIPE)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100e6
@@ -108,7 +107,7 @@ def test_a_header_that_announces_too_much_is_refused_unread(patient):
     with pytest.raises(
         ImageError, match=r"the header announces 32767 x 32767 x 30 voxels, 64.4 GB"
     ):
-        prepare_patient(patient, RECIPE)
+        prepare_only_view(patient, RECIPE)
 
 
 def test_both_versions_of_the_format_and_both_byte_orders_are_known(tmp_path):
@@ -141,7 +140,7 @@ def test_a_file_damaged_at_random_is_read_or_refused_with_a_message(patient):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with contextlib.suppress(ImageError):  # Nothing else may be raised.
-                assert np.isfinite(prepare_patient(patient, RECIPE).images).all()
+                assert np.isfinite(prepare_only_view(patient, RECIPE).images).all()
 
 
 def _files(patient):

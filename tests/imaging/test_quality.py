@@ -5,7 +5,6 @@ import pytest
 from drawing import ball, to_image
 
 from mtl_hcc.imaging import quality
-from mtl_hcc.regions import Region
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.7, 0.7, 5.0), (1.5, 1.5, 3.0)])
@@ -53,10 +52,16 @@ def test_many_lesions_take_no_more_memory_than_a_few_volumes():
     assert peak < 16 * tumor.nbytes
 
 
-def test_the_lowest_overlap_of_the_livers_is_reported():
-    first = np.zeros((4, 4, 4), dtype=np.uint8)
-    first[:2] = Region.LIVER
-    second = np.zeros_like(first)
-    second[1:3] = Region.LIVER | Region.TUMOR
-    assert quality.lowest_liver_overlap([first, first, second]) == pytest.approx(0.5)
-    assert np.isnan(quality.lowest_liver_overlap([first]))
+def test_masks_overlap_by_dice_and_empty_ones_do_not():
+    first, second = np.zeros((2, 4, 4, 4), dtype=np.bool_)
+    assert np.isnan(quality.overlap(first, second))
+    first[:2], second[1:3] = True, True
+    assert quality.overlap(first, second) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("box", [np.s_[0:1, 2:5, 3:4], np.s_[0:4, 0:5, 0:6], np.s_[3:4, 4:5, 5:6]])
+def test_a_bounding_box_is_that_of_the_mask(box):
+    mask = np.zeros((4, 5, 6), dtype=np.bool_)
+    mask[box] = True
+    assert quality.bounding_box(mask) == box
+    assert quality.bounding_box(mask.transpose(2, 0, 1)) == (box[2], box[0], box[1])

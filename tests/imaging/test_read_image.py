@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from drawing import make_scan, to_image
-from one_view import one_view
+from one_view import one_view, prepare_only_view
 
 from mtl_hcc.errors import ImageError
-from mtl_hcc.imaging.prepare_patient import prepare_patient
 from mtl_hcc.imaging.read_image import Place, read_image
 from mtl_hcc.patient import Patient
 
@@ -19,7 +18,7 @@ SPACING = (1.5, 1.5, 3.0)
 def refused(patient, preparation=SMALL):
     """Prepare and return the message, which must name patient, phase and file."""
     with pytest.raises(ImageError) as caught:
-        prepare_patient(patient, preparation)
+        prepare_only_view(patient, preparation)
     error = caught.value
     assert patient.patient_id in str(error)
     assert error.remedy
@@ -66,7 +65,7 @@ def test_a_4d_image_of_one_time_point_is_an_image(patient):
     sitk.WriteImage(
         sitk.JoinSeries([to_image(make_scan()[0], SPACING)]), str(patient.images["arterial"])
     )
-    assert prepare_patient(patient, SMALL).phase_present.all()
+    assert prepare_only_view(patient, SMALL).phase_present.all()
 
 
 def test_a_color_image_is_refused(patient):
@@ -159,7 +158,7 @@ def test_what_is_no_label_map_is_called_by_what_it_seems_to_be(patient, spoil, t
 
 def test_whole_numbers_saved_as_floats_are_labels(patient):
     replace(patient.regions["arterial"], make_scan()[1].astype(np.float64))
-    prepare_patient(patient, SMALL)
+    prepare_only_view(patient, SMALL)
 
 
 def test_unknown_labels_are_listed(patient):
@@ -182,10 +181,10 @@ def test_a_map_of_another_patient_space_is_refused(patient):
 
 
 def test_a_map_on_another_grid_of_the_same_space_is_used_and_said_so(patient):
-    same = prepare_patient(patient, SMALL)
+    same = prepare_only_view(patient, SMALL)
     labels = make_scan(size=(96, 75, 60), spacing=(1.0, 1.0, 1.5))[1]
     replace(patient.regions["arterial"], labels, (1.0, 1.0, 1.5))
-    other = prepare_patient(patient, SMALL)
+    other = prepare_only_view(patient, SMALL)
     assert same.quality["mask_resampled"] == ""
     assert other.quality["mask_resampled"] == "arterial"
     assert other.quality["tumor_volume_mm3"] == pytest.approx(
@@ -199,7 +198,7 @@ def test_a_map_on_another_grid_of_the_same_space_is_used_and_said_so(patient):
 def test_a_missing_phase_is_named_unless_it_may_be_missing(patient):
     wanted = {"phases": ["arterial", "delayed"], "spacing_mm": 2.0, "field_of_view_mm": 48.0}
     assert "no delayed phase" in refused(patient, one_view(**wanted))
-    prepared = prepare_patient(patient, one_view(**wanted, missing_phase="keep"))
+    prepared = prepare_only_view(patient, one_view(**wanted, missing_phase="keep"))
     assert prepared.phase_present.tolist() == [True, False]
     assert not prepared.images[1].any()
     assert prepared.quality["missing_phases"] == "delayed"

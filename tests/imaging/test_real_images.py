@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
-from drawing import to_image
-from one_view import one_view
+from drawing import in_hu, to_image
+from one_view import one_view, prepare_only_view
 from scipy.ndimage import binary_erosion
 
-from mtl_hcc.imaging.intensity import to_hu
-from mtl_hcc.imaging.prepare_patient import prepare_patient, region_map
+from mtl_hcc.imaging.prepare_patient import region_map
 from mtl_hcc.imaging.quality import overlap
 from mtl_hcc.imaging.read_image import Place, read_image
 from mtl_hcc.imaging.scan import read_scans
@@ -43,7 +42,7 @@ def test_volumes_and_hu_of_a_real_liver_survive(chaos, center_on):
     preparation = one_view(
         phases=["portal_venous"], field_of_view_mm=300, spacing_mm=1.5, center_on=center_on
     )
-    prepared = prepare_patient(patient, preparation)
+    prepared = prepare_only_view(patient, preparation)
     ct = sitk.ReadImage(str(patient.images["portal_venous"]))
     hu, voxel = sitk.GetArrayFromImage(ct), np.prod(ct.GetSpacing())
     for region, drawn in ((Region.TUMOR, labels == 2), (Region.LIVER, labels > 0)):
@@ -55,7 +54,7 @@ def test_volumes_and_hu_of_a_real_liver_survive(chaos, center_on):
     # Away from the surface, where the liver's neighbors do not mix in.
     inside = binary_erosion((prepared.regions[0] & Region.LIVER) > 0, iterations=3)
     drawn = binary_erosion(np.pad(labels > 0, 1), iterations=3)[1:-1, 1:-1, 1:-1]
-    recovered = to_hu(prepared.images[0][inside], low, high)
+    recovered = in_hu(prepared.images[0][inside], low, high)
     assert recovered.mean() == pytest.approx(np.clip(hu[drawn], low, high).mean(), abs=1)
     assert quality["portal_venous_liver_mean"] == pytest.approx(hu[labels > 0].mean(), abs=1e-3)
 
@@ -71,7 +70,7 @@ def test_tumors_drawn_on_ct_mr_and_pet_grids_align_on_one(shared_data, tmp_path)
         images[phase] = folder / f"{kind}_image.nii.gz"
     patient = Patient("STS_002", images, regions)
     preparation = one_view(field_of_view_mm=200, spacing_mm=2, plausibility="remark")
-    prepared = prepare_patient(patient, preparation)
+    prepared = prepare_only_view(patient, preparation)
     scans, _ = read_scans(patient, preparation)
     tumors = []
     for scan in scans:

@@ -3,12 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+from drawing import cube
 from moving_liver import MIDDLE, another_phase, drawn_body, motion, real_liver, residual_mm
-from one_view import one_view
+from one_view import one_view, prepare_only_view
 
 from mtl_hcc.errors import ImageError
-from mtl_hcc.imaging.grid import Grid
-from mtl_hcc.imaging.prepare_patient import prepare_patient
 from mtl_hcc.imaging.registration import align, moved
 from mtl_hcc.imaging.resample import sample_image
 from mtl_hcc.patient import Patient
@@ -89,7 +88,7 @@ def test_what_cannot_be_is_not_applied():
 def test_the_moved_geometry_puts_voxels_where_the_transform_says():
     true = motion((4, -3, 11), (2, -3, 4))
     moving, _ = drawn_body(true)
-    grid = Grid.around(tuple(MIDDLE), field_of_view_mm=40, spacing_mm=2)
+    grid = cube(tuple(MIDDLE), field_mm=40, spacing_mm=2)
     theirs = sitk.Resample(moving, grid.size, true, sitk.sitkLinear, grid.origin, grid.spacing)
     np.testing.assert_allclose(
         sample_image(moved(moving, true), grid), sitk.GetArrayFromImage(theirs), atol=0.5
@@ -128,8 +127,8 @@ ONE_MAP = {
 @pytest.mark.parametrize("regions", ONE_MAP.values(), ids=ONE_MAP)
 def test_one_map_serves_a_phase_that_was_registered_to_the_one_it_was_drawn_on(two_phases, regions):
     patient = patient_of(two_phases, **regions)
-    found = prepare_patient(patient, RIGID).quality
-    still = prepare_patient(patient, replace(RIGID, registration="none")).quality
+    found = prepare_only_view(patient, RIGID).quality
+    still = prepare_only_view(patient, replace(RIGID, registration="none")).quality
     assert (still["registered"], found["registered"]) == ("", "arterial")
     assert found["map_borrowed"] == still["map_borrowed"] == "arterial"
     assert found["arterial_shift_mm"] == pytest.approx(12, abs=0.5)
@@ -149,7 +148,7 @@ def test_copies_of_one_map_are_one_map(two_phases):
     copy = two_phases["arterial_regions"]
     copy.write_bytes(two_phases["portal_venous_regions"].read_bytes())
     own = {phase: f"{phase}_regions" for phase in RIGID.phases}
-    found = prepare_patient(patient_of(two_phases, **own), RIGID).quality
+    found = prepare_only_view(patient_of(two_phases, **own), RIGID).quality
     assert found["map_borrowed"] == "arterial"
     assert np.isnan(found["liver_overlap"])
     assert found["arterial_shift_mm"] == pytest.approx(12, abs=0.5)
@@ -158,8 +157,8 @@ def test_copies_of_one_map_are_one_map(two_phases):
 def test_a_map_moves_with_its_phase_and_says_how_well_the_livers_lie(two_phases):
     own = {phase: f"{phase}_regions" for phase in RIGID.phases}
     patient = patient_of(two_phases, **own)
-    found = prepare_patient(patient, RIGID)
-    still = prepare_patient(patient, replace(RIGID, registration="none")).quality
+    found = prepare_only_view(patient, RIGID)
+    still = prepare_only_view(patient, replace(RIGID, registration="none")).quality
     quality = found.quality
     assert quality["map_borrowed"] == ""
     assert quality["arterial_liver_overlap_before"] == pytest.approx(
@@ -177,7 +176,7 @@ def test_a_map_for_all_phases_belongs_to_the_phase_whose_grid_it_has(two_phases)
     coarse = sitk.BinShrink(image, [1, 1, 2])
     sitk.WriteImage(coarse, str(two_phases["portal_venous"]))
     regions = dict.fromkeys(RIGID.phases, "arterial_regions")
-    found = prepare_patient(patient_of(two_phases, **regions), RIGID).quality
+    found = prepare_only_view(patient_of(two_phases, **regions), RIGID).quality
     assert found["registered"] == "portal_venous"
     assert found["map_borrowed"] == "portal_venous"
     assert found["portal_venous_shift_mm"] == pytest.approx(12, abs=0.5)
@@ -190,12 +189,12 @@ def test_a_failed_registration_refuses_a_borrowed_map_and_leaves_an_own_one(two_
     other.CopyInformation(scan)
     sitk.WriteImage(other, str(two_phases["arterial"]))
     with pytest.raises(ImageError) as caught:
-        prepare_patient(patient_of(two_phases, **ONE_MAP["of one phase"]), RIGID)
+        prepare_only_view(patient_of(two_phases, **ONE_MAP["of one phase"]), RIGID)
     message = str(caught.value)
     assert "patient P1, arterial" in message
     assert "cannot be registered onto the portal_venous phase (no place was found" in message
     own = {phase: f"{phase}_regions" for phase in RIGID.phases}
-    quality = prepare_patient(patient_of(two_phases, **own), RIGID).quality
+    quality = prepare_only_view(patient_of(two_phases, **own), RIGID).quality
     assert quality["registered"] == ""
     assert quality["registration_refused"].startswith("arterial (no place was found")
     assert quality["liver_overlap"] < 0.8  # Nothing was moved.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
-from drawing import ball, to_image
+from drawing import ball, cube, to_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,7 +29,7 @@ def expected_on(grid):
 @pytest.mark.parametrize("target", [1.0, 3.0])
 def test_a_linear_ramp_stays_exact_on_any_grid(target):
     image = ramp((60, 50, 24), (0.8, 0.9, 2.5), (-20.0, 5.0, 100.0))
-    grid = Grid.around((4.0, 27.0, 130.0), field_of_view_mm=18, spacing_mm=target)
+    grid = cube((4.0, 27.0, 130.0), field_mm=18, spacing_mm=target)
     np.testing.assert_allclose(sample_image(image, grid), expected_on(grid), atol=2e-3)
 
 
@@ -38,7 +38,7 @@ def test_an_oblique_image_lands_where_it_lies():
     turn = (np.cos(angle), -np.sin(angle), 0, np.sin(angle), np.cos(angle), 0, 0, 0, 1)
     image = ramp((60, 60, 40), (1.0, 1.0, 1.5), (0.0, 0.0, 0.0), turn)
     middle = image.TransformContinuousIndexToPhysicalPoint((30, 30, 20))
-    grid = Grid.around(middle, field_of_view_mm=20, spacing_mm=1)
+    grid = cube(middle, field_mm=20, spacing_mm=1)
     np.testing.assert_allclose(sample_image(image, grid), expected_on(grid), atol=2e-2)
 
 
@@ -51,7 +51,7 @@ def test_outside_the_image_there_is_air():
 def test_it_agrees_with_simpleitk():
     rng = np.random.default_rng(1)
     image = to_image(rng.normal(size=(20, 30, 40)).astype(np.float32), (1.4, 1.2, 3.0))
-    grid = Grid.around((25.0, 17.0, 28.0), field_of_view_mm=20, spacing_mm=1)
+    grid = cube((25.0, 17.0, 28.0), field_mm=20, spacing_mm=1)
     theirs = sitk.Resample(
         image, grid.size, sitk.Transform(), sitk.sitkLinear, grid.origin, grid.spacing
     )
@@ -71,7 +71,7 @@ def test_region_volumes_survive_within_one_percent(inplane, slices, radius, targ
     size = tuple(int(64 / s) + 2 for s in spacing)
     mask = ball(size, spacing, (32 + shift, 32 - shift, 32), radius)
     on = to_image(mask.astype(np.uint8), spacing)
-    grid = Grid.around((32.0, 32.0, 32.0), field_of_view_mm=60, spacing_mm=target)
+    grid = cube((32.0, 32.0, 32.0), field_mm=60, spacing_mm=target)
     before = mask.sum() * np.prod(spacing)
     after = sample_mask(mask, on, grid).sum() * grid.voxel_mm3
     assert abs(after - before) <= max(0.01 * before, grid.voxel_mm3)

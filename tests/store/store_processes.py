@@ -16,7 +16,7 @@ from mtl_hcc.store.prepared_store import PreparedStore
 PATIENTS = {"I": 3, "VI": 2}
 TABLES = ("patients.csv", "quarantine.csv", "quality.csv", "manifest.csv", "splits.csv")
 _START = (
-    "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); "
+    "import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:]; "
     "from store_processes import make; make(Path(sys.argv[1]))"
 )
 
@@ -39,7 +39,7 @@ def make(store: Path) -> None:
 def start(store: Path) -> "subprocess.Popen[str]":
     """Start a process that makes the store."""
     return subprocess.Popen(
-        [sys.executable, "-c", _START, str(store), str(Path(__file__).parent)],
+        [sys.executable, "-c", _START, str(store), *map(str, Path(__file__).parents[:2])],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk  # noqa: N813
-from one_view import one_view
+from one_view import one_view, only_view
 
 from mtl_hcc.errors import CohortError, StoreError
+from mtl_hcc.imaging.view import Zone
 from mtl_hcc.patient import Cohort, Patient
 from mtl_hcc.store.prepare_store import prepare_store
 from mtl_hcc.store.quality_report import print_report, registrations, warnings
@@ -75,9 +76,9 @@ def test_a_store_gives_back_patients_and_table(cohort, tmp_path):
     store = prepare(cohort, tmp_path / "store")
     assert store.manifest["patient_id"].tolist() == ["001", "C3", "b/ad id"]
     assert store.manifest["tumor_volume_mm3"].notna().all()
-    assert store.phases == ("arterial", "portal_venous")
     pd.testing.assert_frame_equal(store.table, cohort.table)
-    prepared = store.load("b/ad id")
+    prepared = only_view(store.load("b/ad id"))
+    assert prepared.phases == ("arterial", "portal_venous")
     assert prepared.images.shape == (2, 16, 16, 16)
     assert prepared.patient_id == "b/ad id"
     assert store.quarantine.empty
@@ -112,25 +113,13 @@ def test_a_touched_file_with_the_same_content_is_not_prepared_again(cohort, tmp_
     assert written(root) == before
 
 
-def test_another_recipe_makes_the_store_stale(cohort, tmp_path):
+def test_another_recipe_prepares_everybody_anew(cohort, tmp_path):
     store = prepare(cohort, tmp_path / "store")
-    other = replace(SMALL, margin_mm=6)
-    assert store.is_current(cohort, SMALL)
-    assert not store.is_current(cohort, other)
+    other = replace(SMALL, zones={"margin": Zone(inward_mm=6, outward_mm=6)})
     before = written(store.root)
     again = prepare(cohort, store.root, other)
-    assert again.is_current(cohort, other)
+    assert again.recipe["fingerprint"] == other.fingerprint()
     assert all(written(store.root)[name] != before[name] for name in before)
-
-
-def test_a_changed_table_image_or_lost_file_makes_the_store_stale(cohort, tmp_path):
-    store = prepare(cohort, tmp_path / "store")
-    assert not store.is_current(replace(cohort, table=cohort.table.assign(os_event=0.0)), SMALL)
-    os.utime(cohort.patients["001"].images["arterial"], (1, 1))
-    assert not store.is_current(cohort, SMALL)
-    assert prepare(cohort, store.root).is_current(cohort, SMALL)
-    store.path("001").unlink()
-    assert not store.is_current(cohort, SMALL)
 
 
 def test_one_bad_patient_is_left_out_with_the_reason_and_the_rest_goes_on(cohort, tmp_path):
@@ -142,7 +131,6 @@ def test_one_bad_patient_is_left_out_with_the_reason_and_the_rest_goes_on(cohort
     assert "arterial.nii.gz" in left_out["reason"]
     with pytest.raises(StoreError, match="patient 001 was left out"):
         store.load("001")
-    assert store.is_current(cohort, SMALL)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +172,7 @@ def test_a_damaged_file_is_made_again(cohort, tmp_path):
     with pytest.raises(StoreError, match="half-written"):
         store.load("001")
     content = path.read_bytes()
-    assert prepare(cohort, store.root).load("001").images.any()
+    assert only_view(prepare(cohort, store.root).load("001")).images.any()
     assert path.read_bytes() != content
 
 
@@ -194,7 +182,9 @@ def test_workers_give_the_same_store_and_a_backend_may_be_named(cohort, tmp_path
         two = prepare(cohort, tmp_path / "two", workers=None)
     pd.testing.assert_frame_equal(one.manifest, two.manifest)
     for patient_id in one.manifest["patient_id"]:
-        np.testing.assert_array_equal(one.load(patient_id).images, two.load(patient_id).images)
+        np.testing.assert_array_equal(
+            only_view(one.load(patient_id)).images, only_view(two.load(patient_id)).images
+        )
 
 
 SLOW = """
@@ -285,6 +275,25 @@ def test_the_report_counts_and_warns(cohort, tmp_path, capsys):
     assert warnings(manifest) == [
         "A: the livers of two phases overlap by a Dice of only 0.50",
         "B: 25% of the tumor lies outside the field of view",
+    ]
+
+
+def test_warnings_name_the_view_where_there_are_several():
+    manifest = pd.DataFrame(
+        {
+            "patient_id": ["A"],
+            "whole_liver_tumor_inside_share": [1.0],
+            "whole_liver_liver_inside_share": [0.9],
+            "tumor_tumor_inside_share": [0.8],
+            "fat_loat_inside_share": [0.5],
+            "fat_slices_interpolated": ["delayed is tilted by 3.0 degrees"],
+        }
+    )
+    assert warnings(manifest) == [
+        "A: 10% of the liver lies outside the field of view of whole_liver",
+        "A: 20% of the tumor lies outside the field of view of tumor",
+        "A: 50% of the LOAT lies outside the field of view of fat",
+        "A: slices are interpolated, as delayed is tilted by 3.0 degrees",
     ]
 
 

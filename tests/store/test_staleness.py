@@ -1,8 +1,8 @@
 """What changed in a cohort after it was prepared is what training reads, wherever it lies."""
 
+import json
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from dicom_writer import write_dicom_cohort
-from one_view import one_view
+from one_view import one_view, with_view
+from safetensors.numpy import save_file
 
 from mtl_hcc.cohorts import ClinicalTable, DicomTree, HccTaceSeg, NiftiFolder
 from mtl_hcc.data.datamodule import CohortDataModule
@@ -18,6 +19,7 @@ from mtl_hcc.data.resources import Preparing
 from mtl_hcc.data.splits import RandomSplit, SingleSplit
 from mtl_hcc.errors import CohortError, StoreError, TableError
 from mtl_hcc.regions import Region
+from mtl_hcc.store.prepared_store import PreparedStore
 
 SMALL = one_view(spacing_mm=8.0, field_of_view_mm=64.0, plausibility="remark")
 """Its images are cubes of liver without fat and air."""
@@ -46,7 +48,7 @@ def label(datamodule: CohortDataModule, patient: str = FIRST) -> float:
 
 def tumor_voxels(datamodule: CohortDataModule, patient: str = FIRST) -> int:
     found = batch(datamodule)
-    regions = found.regions[found.patient_id.index(patient)].numpy()
+    regions = found.views["tumor"].regions[found.patient_id.index(patient)].numpy()
     return int(np.count_nonzero(regions & Region.TUMOR))
 
 
@@ -237,7 +239,7 @@ def test_a_store_of_another_recipe_is_not_read(cohort, tmp_path):
         preparing=Preparing(workers=1),
     )
     late.prepare_data()
-    other = replace(SMALL, spacing_mm=16.0)
+    other = with_view(SMALL, spacing_mm=16.0)
     read(cohort, store, source=source, preparation=other)  # meanwhile, by another process
     with pytest.raises(StoreError, match="prepared by another recipe"):
         late.setup("predict")
@@ -266,3 +268,49 @@ def test_pipes_and_locks_beside_the_table_neither_hang_nor_crash(cohort, dicom, 
     assert label(read(cohort, tmp_path / "store")) == 0
     source = DicomTree(table=str(tmp_path / "clinic.csv"), progress=False)
     assert label(read(dicom, tmp_path / "from_dicom", source=source)) == 0
+
+
+def test_a_store_of_the_earlier_version_is_made_anew_and_it_is_said_why(cohort, tmp_path, capsys):
+    source, store = NiftiFolder(table="../clinic.csv"), tmp_path / "store"
+    expected = batch(read(cohort, store, source=source)).views["tumor"].images.numpy()
+    made = json.loads((store / "source.json").read_text())
+    del made["settings"]["version"]  # as version 0.1 wrote it
+    made["settings"]["preparation"] = "0" * 64
+    (store / "source.json").write_text(json.dumps(made))
+    for file in (store / "patients").iterdir():  # one image and no views in them
+        save_file({"images": np.zeros(1)}, file, metadata={"patient_id": FIRST, "sha256": "0"})
+    capsys.readouterr()
+    again = batch(read(cohort, store, source=source)).views["tumor"].images.numpy()
+    said = capsys.readouterr().out
+    assert "is renewed: it was prepared by version 2 or earlier of the recipe, now it is 3" in said
+    assert "Prepared 3 patients, kept 0 from before" in said
+    np.testing.assert_array_equal(again, expected)
+
+
+def test_another_recipe_is_said_and_without_the_cohort_refused(cohort, tmp_path, capsys):
+    source, store = NiftiFolder(table="../clinic.csv"), tmp_path / "store"
+    read(cohort, store, source=source)
+    other = with_view(SMALL, spacing_mm=16.0)
+    read(cohort, store, source=source, preparation=other)
+    assert "is renewed: another recipe (data.preparation)." in capsys.readouterr().out
+    cohort.rename(tmp_path / "away")
+    read(cohort, store, source=source, preparation=other)
+    with pytest.raises(StoreError, match=r"another recipe .*, and the cohort .* is not there"):
+        read(cohort, store, source=source)
+
+
+def test_a_store_that_was_killed_while_it_was_renewed_is_never_read_as_a_mixture(cohort, tmp_path):
+    source, store = NiftiFolder(table="../clinic.csv"), tmp_path / "store"
+    other = with_view(SMALL, spacing_mm=16.0)
+    read(cohort, store, source=source)
+    shutil.copytree(store, tmp_path / "other")
+    read(cohort, tmp_path / "other", source=source, preparation=other)
+    name = PreparedStore(store).path(FIRST).name
+    shutil.copy(tmp_path / "other" / "patients" / name, store / "patients" / name)
+    with pytest.raises(StoreError, match="not the one that was prepared"):
+        PreparedStore(store).load(FIRST)
+    views = {
+        tuple(view.images.shape[2:])
+        for view in batch(read(cohort, store, source=source, preparation=other)).views.values()
+    }
+    assert views == {(4, 4, 4)}

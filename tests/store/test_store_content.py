@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,14 +14,9 @@ from safetensors.numpy import load_file, save_file
 
 from mtl_hcc.errors import StoreError
 from mtl_hcc.imaging.grid import Grid
+from mtl_hcc.imaging.prepared_patient import PreparedPatient, PreparedView
 from mtl_hcc.store import prepared_store as store_module
-from mtl_hcc.store.prepared_file import (
-    PreparedPatient,
-    content_hash,
-    file_name,
-    read_header,
-    write_prepared,
-)
+from mtl_hcc.store.prepared_file import content_hash, file_name, read_header, write_prepared
 from mtl_hcc.store.prepared_store import PreparedStore
 
 NAMES = ("A", "B")
@@ -27,13 +24,23 @@ NAMES = ("A", "B")
 
 def made(name: str, *, seed: int) -> PreparedPatient:
     rng = np.random.default_rng(seed)
-    return PreparedPatient(
-        patient_id=name,
+    tumor = PreparedView(
         phases=("arterial", "delayed"),
         images=rng.random((2, 4, 6, 8)).astype(np.float16),
         regions=rng.integers(0, 16, (2, 4, 6, 8)).astype(np.uint8),
         phase_present=np.array([True, True]),
         geometry=Grid((1.5, -2.0, 3.25), (1.0, 1.0, 1.0), (8, 6, 4)),
+    )
+    whole = PreparedView(
+        phases=("delayed",),
+        images=rng.random((1, 3, 2, 5)).astype(np.float16),
+        regions=rng.integers(0, 16, (1, 3, 2, 5)).astype(np.uint8),
+        phase_present=np.array([True]),
+        geometry=Grid((0.0, 1.0, 2.0), (4.0, 4.0, 5.0), (5, 2, 3)),
+    )
+    return PreparedPatient(
+        patient_id=name,
+        views={"tumor": tumor, "whole_liver": whole},
         quality={"tumor_volume_mm3": 1.5, "liver_overlap": float("nan")},
     )
 
@@ -53,11 +60,20 @@ def store(tmp_path: Path) -> PreparedStore:
 
 def as_text(patient: PreparedPatient) -> str:
     """Return all that a patient holds, voxels included, now."""
-    parts = {
-        name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in vars(patient).items()
+    views = {
+        view: {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in vars(arrays).items()
+        }
+        for view, arrays in patient.views.items()
     }
-    return str(parts)
+    return str((patient.patient_id, views, patient.quality))
+
+
+def with_whole_liver(patient: PreparedPatient, **other: Any) -> PreparedPatient:
+    """Return the patient with another second view."""
+    whole = replace(patient.views["whole_liver"], **other)
+    return replace(patient, views={**patient.views, "whole_liver": whole})
 
 
 def flip(path: Path, place: int) -> None:
@@ -68,16 +84,20 @@ def flip(path: Path, place: int) -> None:
 
 def test_a_sound_store_is_read_and_the_hash_depends_on_every_part(store):
     for seed, name in enumerate(NAMES):
-        np.testing.assert_array_equal(store.load(name).images, made(name, seed=seed).images)
+        assert as_text(store.load(name)) == as_text(made(name, seed=seed))
     one = made("A", seed=0)
+    tumor, whole = one.views.values()
     changed = [
-        PreparedPatient(**{**vars(one), "patient_id": "C"}),
-        PreparedPatient(**{**vars(one), "phases": ("delayed", "arterial")}),
-        PreparedPatient(**{**vars(one), "images": one.images.reshape(2, 4, 8, 6)}),
-        PreparedPatient(**{**vars(one), "regions": one.regions ^ 1}),
-        PreparedPatient(**{**vars(one), "phase_present": np.array([True, False])}),
-        PreparedPatient(**{**vars(one), "geometry": Grid((0, 0, 0), (1, 1, 1), (8, 6, 4))}),
-        PreparedPatient(**{**vars(one), "quality": {}}),
+        replace(one, patient_id="C"),
+        replace(one, quality={}),
+        replace(one, views={"tumor": tumor}),
+        replace(one, views={"tumor": whole, "whole_liver": tumor}),
+        replace(one, views={"whole_liver": whole, "tumor": tumor}),
+        with_whole_liver(one, phases=("arterial",)),
+        with_whole_liver(one, images=whole.images.reshape(1, 3, 5, 2)),
+        with_whole_liver(one, regions=whole.regions ^ 1),
+        with_whole_liver(one, phase_present=np.array([False])),
+        with_whole_liver(one, geometry=Grid((0, 0, 0), (4, 4, 5), (5, 2, 3))),
     ]
     assert len({content_hash(patient) for patient in [one, *changed]}) == 1 + len(changed)
 
@@ -144,7 +164,7 @@ def test_a_file_that_another_program_wrote_again_keeps_its_content(store):
     arrays = load_file(path)
     metadata = read_header(path)[0]["__metadata__"]
     save_file(arrays, path, metadata=metadata)
-    np.testing.assert_array_equal(store.load("A").images, made("A", seed=0).images)
+    assert as_text(store.load("A")) == as_text(made("A", seed=0))
 
 
 def test_a_file_is_hashed_once_in_a_process_and_again_when_it_changed(store, monkeypatch):

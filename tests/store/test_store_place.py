@@ -10,8 +10,8 @@ from mtl_hcc.cohorts.clinical_table import ClinicalTable
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.errors import StoreError
 from mtl_hcc.patient import Cohort
-from mtl_hcc.store.place import check_store_place
 from mtl_hcc.store.renew import renew_store
+from mtl_hcc.store.store_folder import check_store_place
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock
 from store_processes import content, kill_at, make, start
 
-from mtl_hcc.store.lock import LOCK, store_lock
+from mtl_hcc.store.store_folder import LOCK, store_lock
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,11 @@
-"""Where a prepared store may lie: not where its tables would replace somebody else's."""
+"""The folder of a prepared store: where it may lie, and one process at a time in it."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from mtl_hcc.errors import StoreError
 
@@ -8,6 +13,9 @@ _TABLES = ("patients.csv", "quarantine.csv", "quality.csv")
 """What a store writes and a cohort's folder may hold as well."""
 _SIGNS = ("source.json", "preparation.json", "patients/*.safetensors")
 """What only a store holds."""
+LOCK = "store.lock"
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What file systems say that know no locks."""
 
 
 def check_store_place(cohort: Path, store: Path) -> None:
@@ -35,6 +43,40 @@ def check_store_place(cohort: Path, store: Path) -> None:
     found = [name for name in _TABLES if (place / name).exists()]
     if found:
         raise _error(store, f"{', '.join(found)} in the folder, which is no store", cohort)
+
+
+@contextmanager
+def store_lock(store: Path) -> Iterator[None]:
+    """Hold a store while it is made or renewed; wait, and say so once, while another process does.
+
+    The operating system frees the lock when its process ends, however it ends.
+
+    Args:
+        store: Folder of the store; made if absent.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(store / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(
+            f"Another process is making or renewing {store}: waiting until it is done, to use what "
+            "it makes.",
+            flush=True,
+        )
+        lock.acquire()
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+        print(
+            f"The file system of {store} knows no locks: start one process at a time until the "
+            "store is made.",
+            flush=True,
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _is_phantom(cohort: Path, store: Path) -> bool:
