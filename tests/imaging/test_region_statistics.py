@@ -5,7 +5,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813  (its usual abbreviation)
 from drawing import to_image
 
-from mtl_hcc.imaging.preparation import Preparation
+from one_view import one_view
 from mtl_hcc.imaging.prepare_patient import prepare_patient
 from mtl_hcc.imaging.region_statistics import region_statistics
 from mtl_hcc.imaging.scan import read_scans
@@ -32,7 +32,7 @@ def scans_of(folder, images, labels, spacing=(2.0, 2.0, 2.0)):
         paths[phase] = folder / f"{phase}.nii.gz"
         sitk.WriteImage(to_image(hu.astype(np.float32), spacing), str(paths[phase]))
     patient = Patient("P001", paths, dict.fromkeys(paths, regions))
-    recipe = Preparation(phases=list(paths), plausibility="remark")
+    recipe = one_view(phases=list(paths), plausibility="remark")
     return read_scans(patient, recipe)[0]
 
 
@@ -82,7 +82,7 @@ def test_what_lies_outside_the_image_does_not_count(tmp_path):
 
 
 def test_preparing_a_patient_measures_them(write_patient):
-    recipe = Preparation(spacing_mm=3.0, field_of_view_mm=60.0)
+    recipe = one_view(spacing_mm=3.0, field_of_view_mm=60.0)
     quality = prepare_patient(write_patient(), recipe).quality
     for phase in recipe.phases:
         for region in ("tumor", "margin"):
