@@ -268,12 +268,12 @@ def _check_views(model: MultiTaskModule, data: CohortDataModule) -> None:
                 remedy="Name the encoder after its view, or add the view.",
             )
         bits = data.preparation.region_bits if data.preparation is not None else {}
-        for part in ("stem.regions", "backbone.pooled_regions"):
+        for part in ("instances.regions", "stem.regions", "backbone.pooled_regions"):
             asked = getattr(getattr(encoder, part.split(".")[0]), part.split(".")[1], ())
             if absent := [r for r in asked if r not in (*bits, BACKGROUND_LIVER)]:
                 raise ConfigError(
                     f"unknown region {', '.join(absent)}",
-                    where=f"{where}.{part}",
+                    where=f"{where}.{part.replace('instances.regions', 'instances.of')}",
                     expected=f"some of {', '.join([BACKGROUND_LIVER, *bits])}",
                     remedy="Correct it, or derive the region in data.preparation.zones.",
                 )

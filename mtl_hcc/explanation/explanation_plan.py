@@ -77,7 +77,7 @@ class ExplanationPlan:
 
 
 def make_plan(
-    settings: Namespace, module: MultiTaskModule, values: dict[str, Any]
+    settings: Namespace, module: MultiTaskModule, values: dict[str, Any], view: str
 ) -> ExplanationPlan:
     """Prepare the cohort if need be, choose patients and layer.
 
@@ -85,11 +85,11 @@ def make_plan(
         settings: Of the command.
         module: Trained.
         values: The config that it carries.
+        view: Whose encoder is explained; of a model with several, in a folder of its own.
 
     Raises:
-        ConfigError: The model has no images, or a setting makes no sense.
+        ConfigError: A setting makes no sense.
     """
-    _check(settings, module)
     output = Path(settings.output or default_output(Path(settings.checkpoint)))
     datamodule = _datamodule(settings, values, output)
     prepare_data(datamodule, own_reader=settings.source is not None)
@@ -99,12 +99,13 @@ def make_plan(
         raise ConfigError("there is nobody with images", where=str(datamodule.store_root))
     dataset = _dataset(datamodule, store, settings)
     recipe = datamodule.preparation
-    view = next(iter(module.network.encoders))
     grid = store.load(dataset.patient_ids[0]).views[view].geometry
     layers = map_layers(module.network.encoder(view), grid.shape, recipe.region_bits)
     layer = choose_layer(layers, grid, settings.layer)
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     module.requires_grad_(False).eval().to(device)
+    for name in module.network.encoders:  # hooks see all instances of a patient in one call
+        module.network.encoder(name).instances_per_chunk = None
     return ExplanationPlan(
         module=module,
         trained=Explained(network=module.network, view=view, layer=layer),
@@ -124,7 +125,7 @@ def make_plan(
         store=store,
         preparation=recipe,
         sources=_sources(datamodule),
-        output=output,
+        output=output / view if len(module.network.encoders) > 1 else output,
         overlays=not settings.no_overlays,
         device=device,
     )
@@ -159,6 +160,26 @@ def _random(
         (same,) = (one for one in found if one.name == layer.name)
         copies.append(Explained(network=network, view=view, layer=same, stage=stage))
     return tuple(copies)
+
+
+def chosen_views(settings: Namespace, module: MultiTaskModule) -> list[str]:
+    """Return the views whose encoders are explained: the one that is named, or all.
+
+    Raises:
+        ConfigError: The model has no images, or not this view, or a setting makes no sense.
+    """
+    _check(settings, module)
+    views = list(module.network.encoders)
+    if settings.view is None:
+        return views
+    if settings.view not in views:
+        raise ConfigError(
+            f"the model has no encoder of the view '{settings.view}'",
+            where="--view",
+            expected=f"one of {', '.join(views)}",
+            remedy="Name one of them, or leave the flag out for all.",
+        )
+    return [settings.view]
 
 
 def _check(settings: Namespace, module: MultiTaskModule) -> None:

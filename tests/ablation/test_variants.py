@@ -48,8 +48,10 @@ def test_each_shipped_variant_changes_what_its_name_says(shipped):
     pooled = of_model["no_region_stems"]["backbone"]["init_args"]["pooled_regions"]
     assert pooled == of_model["full"]["backbone"]["init_args"]["pooled_regions"]
     assert of_model["no_regions"]["backbone"]["init_args"]["pooled_regions"] == []
-    flat = of_model["slices_2d"]
+    flat = of_model["slices_2d"]["encoders"]["tumor"]
+    assert flat["instances"]["class_path"].endswith("AxialSlices")
     assert [flat[part]["init_args"]["dimensions"] for part in ("stem", "backbone")] == ["2d"] * 2
+    assert flat["aggregator"]["init_args"]["within"]["class_path"].endswith("Mean")
     for name, left in (("no_jitter", "Rotation3D"), ("no_rotation", "TimeJitter")):
         (transform,) = of_data[name]["augmentation"]
         assert transform["class_path"].endswith(left)
