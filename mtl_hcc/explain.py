@@ -19,7 +19,6 @@ from mtl_hcc.explanation.explanation_plan import (
     chosen_views,
     default_output,
     make_plan,
-    pools_by_region,
 )
 from mtl_hcc.runs.checkpoint import load_model
 from mtl_hcc.training.module import MultiTaskModule
@@ -59,7 +58,8 @@ def _explain(
     plan = make_plan(settings, module, values, view)
     patients = len(plan.dataset)
     print(f"{patients} patients; maps of {plan.layer.describe(plan.grid)}")
-    if settings.method == "gradcam" and pools_by_region(module):
+    backbone = module.network.encoder(view).backbone
+    if settings.method == "gradcam" and getattr(backbone, "pooled_regions", ()):
         print("The backbone pools by region: --method hirescam keeps the regions apart.")
     if not plan.sources:
         print("The cohort's images are not here: no maps on the patients' own grids.")

@@ -284,14 +284,15 @@ def _check_views(model: MultiTaskModule, data: CohortDataModule) -> None:
                 where=f"data.preparation.views.{name}.phases, data.phases",
                 remedy="Add one of its phases to data.phases, or remove the encoder.",
             )
-        made_for = getattr(encoder.aggregator, "phases", len(used))
-        if made_for != len(used):
-            raise ConfigError(
-                f"the aggregator is made for {made_for} phases, but {len(used)} are "
-                f"used: {', '.join(used)}",
-                where=f"{where}.aggregator, data.preparation.views.{name}.phases, data.phases",
-                remedy=f"Set {where}.aggregator.init_args.phases to {len(used)}.",
-            )
+        for part in ("instances", "aggregator"):
+            made_for = getattr(getattr(encoder, part), "phases", len(used))
+            if made_for != len(used):
+                raise ConfigError(
+                    f"the {part} {'are' if part == 'instances' else 'is'} made for {made_for} "
+                    f"phases, but {len(used)} are used: {', '.join(used)}",
+                    where=f"{where}.{part}, data.preparation.views.{name}.phases, data.phases",
+                    remedy=f"Set {where}.{part}.init_args.phases to {len(used)}.",
+                )
 
 
 def _plain_reason(message: str) -> str:

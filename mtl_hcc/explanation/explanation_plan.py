@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from jsonargparse import Namespace
 
+from mtl_hcc.batch import PatientBatch
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.covariates.reader import encode_covariates
 from mtl_hcc.data.datamodule import CohortDataModule
-from mtl_hcc.data.dataset import PatientDataset
+from mtl_hcc.data.dataset import PatientDataset, collate
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.data.splits.splits_csv import splits_file_of
 from mtl_hcc.errors import ConfigError, MtlHccError
@@ -75,6 +76,17 @@ class ExplanationPlan:
         """Whose encoder is explained."""
         return self.trained.view
 
+    def seen(self, place: int) -> tuple[PatientBatch, Grid]:
+        """Return one patient as the network sees it, and the grid of the explained view.
+
+        Args:
+            place: Of the patient in the dataset.
+        """
+        batch = collate([self.dataset[place]], region_bits=self.preparation.region_bits)
+        for view in batch.views.values():
+            view.images = view.images.float()
+        return batch, _seen_grid(self.store, self.dataset.patient_ids[place], self.view)
+
 
 def make_plan(
     settings: Namespace, module: MultiTaskModule, values: dict[str, Any], view: str
@@ -99,7 +111,7 @@ def make_plan(
         raise ConfigError("there is nobody with images", where=str(datamodule.store_root))
     dataset = _dataset(datamodule, store, settings)
     recipe = datamodule.preparation
-    grid = store.load(dataset.patient_ids[0]).views[view].geometry
+    grid = _seen_grid(store, dataset.patient_ids[0], view)
     layers = map_layers(module.network.encoder(view), grid.shape, recipe.region_bits)
     layer = choose_layer(layers, grid, settings.layer)
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -131,10 +143,9 @@ def make_plan(
     )
 
 
-def pools_by_region(module: MultiTaskModule) -> bool:
-    """Return whether features are pooled by region, which Grad-CAM cannot tell apart."""
-    encoders = map(module.network.encoder, module.network.encoders)
-    return any(getattr(encoder.backbone, "pooled_regions", ()) for encoder in encoders)
+def _seen_grid(store: PreparedStore, patient_id: str, view: str) -> Grid:
+    """Return the grid of what the network sees of a patient."""
+    return store.load(patient_id).views[view].geometry
 
 
 def default_output(checkpoint: Path) -> Path:

@@ -51,6 +51,10 @@ class Concatenate(Aggregator):
         self.phases = phases
         self.missing = nn.Parameter(torch.zeros(phases, in_features))
 
+    def reset_parameters(self) -> None:
+        """Forget what stands for a missing phase."""
+        nn.init.zeros_(self.missing)
+
     def forward(self, bag: Bag) -> Tensor:
         """Return the concatenated vectors."""
         instances, present = bag.features, bag.present

@@ -121,7 +121,7 @@ class EncoderParts:
             ``pool: score``, where the heads judge each instance.
         instances: What the backbone sees one by one; each phase as a volume when not given.
         instances_per_chunk: How many instances go through stem and backbone at once; bounds the
-            memory of long bags, for a third more time. Not with batch norm.
+            memory of long bags, for a second forward pass. Not with batch norm.
     """
 
     stem: Callable[[int], Stem]

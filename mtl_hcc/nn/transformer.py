@@ -61,6 +61,14 @@ class Transformer(Aggregator):
             layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False
         )
 
+    def reset_parameters(self) -> None:
+        """Draw anew what no layer of torch's does by itself."""
+        nn.init.zeros_(self.summary)
+        for layer in self.layers.modules():
+            if isinstance(layer, nn.MultiheadAttention):
+                nn.init.xavier_uniform_(layer.in_proj_weight)
+                nn.init.zeros_(layer.in_proj_bias)
+
     def forward(self, bag: Bag) -> Tensor:
         """Return the summary token; of a patient without any instance it sees only itself."""
         if bag.phases != self.phases:

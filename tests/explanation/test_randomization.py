@@ -11,8 +11,10 @@ from mtl_hcc.nn import (
     DenseNet,
     EncoderParts,
     FullyConnected,
+    Nested,
     PatientNetwork,
     RegionStem,
+    Transformer,
     build_network,
 )
 
@@ -60,6 +62,18 @@ def test_the_weights_are_drawn_anew_from_the_heads_down():
         assert changed(trained, copy) == set(seen)
     assert tuple(seen) == STAGES
     assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())
+
+
+def test_no_weight_of_an_aggregator_stays():
+    trained = network()
+    encoder = trained.encoder("tumor")
+    width = encoder.backbone.out_features
+    encoder.aggregator = Nested(width, within=Transformer, over=Concatenate)
+    for parameter in encoder.aggregator.parameters():
+        torch.nn.init.normal_(parameter.data)
+    copy = dict(randomized(trained, "tumor", seed=1))["fusion"].encoder("tumor")
+    for name, weight in encoder.aggregator.named_parameters():
+        assert not weight.equal(copy.aggregator.get_parameter(name)), name
 
 
 def test_the_same_seed_draws_the_same_weights_and_leaves_the_generator_alone():

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pytest
 import torch
 import yaml
 from one_view import view_batch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.command_line.config import config_from_dict, instantiate, plain_config
+from mtl_hcc.errors import ConfigError
 from mtl_hcc.nn import (
     AxialSlices,
     ClassHead,
@@ -108,9 +110,14 @@ def test_a_design_of_slices_is_a_few_lines_of_yaml(tmp_path):
     assert isinstance(encoder.aggregator, Nested)
     assert encoder.aggregator.phases == 3
     assert encoder.instances_per_chunk == 32
+    wrong = config_from_dict(parser, values)
+    wrong["model"]["encoders"]["tumor"]["instances"]["init_args"]["of"] = ["spleen"]
+    with pytest.raises(ConfigError, match="unknown region spleen") as caught:
+        instantiate(parser, wrong)
+    assert "model.encoders.tumor.instances.of" in str(caught.value)
     values["model"]["pool"] = "score"
     values["model"]["encoders"]["tumor"] |= {
-        "aggregator": None,
+        "aggregator": None,  # the heads judge each combination
         "instances": {"class_path": "SliceCombinations", "init_args": {"slices": 2}},
     }
     scored = instantiate(parser, config_from_dict(parser, values)).model.network
