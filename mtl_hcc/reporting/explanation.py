@@ -80,19 +80,20 @@ def explanation_blocks(folder: Path) -> list[Block]:
                 missing=True,
             )
         ]
-    places = _explained(folder).values()
-    pictures = _some(
-        [path for place in places for path in sorted((place / "overlays").glob("*.png"))]
-    )
+    pictures = [
+        (path, f" (view {view})" if view else "")
+        for view, place in _explained(folder).items()
+        for path in _some(sorted((place / "overlays").glob("*.png")))
+    ]
     return [
         Picture(
             title="Activation maps of single patients" if place == 0 else "",
-            caption=f"{_task(path)}: where the network looked in one patient, as color over the "
-            "image, with the predicted survival. An example; the evidence are the pooled tables. "
-            "The name in the picture is the patient_id of the cohort's table.",
+            caption=f"{_task(path)}{of_view}: where the network looked in one patient, as color "
+            "over the image, with the predicted survival. An example; the evidence are the pooled "
+            "tables. The name in the picture is the patient_id of the cohort's table.",
             source=data_uri(_smaller(path), "png"),
         )
-        for place, path in enumerate(pictures)
+        for place, (path, of_view) in enumerate(pictures)
     ]
 
 
