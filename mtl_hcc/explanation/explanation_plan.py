@@ -13,6 +13,7 @@ from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.covariates.reader import encode_covariates
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.dataset import PatientDataset, collate
+from mtl_hcc.data.field_of_view import as_seen, seen_grid
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.data.splits.splits_csv import splits_file_of
 from mtl_hcc.errors import ConfigError, MtlHccError
@@ -21,6 +22,7 @@ from mtl_hcc.explanation.layers import MapLayer, choose_layer, map_layers
 from mtl_hcc.explanation.randomization import randomized
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.view import View
 from mtl_hcc.patient import Patient
 from mtl_hcc.runs.model_config import build_data, prepare_data
 from mtl_hcc.store.prepared_store import PreparedStore
@@ -85,7 +87,9 @@ class ExplanationPlan:
         batch = collate([self.dataset[place]], region_bits=self.preparation.region_bits)
         for view in batch.views.values():
             view.images = view.images.float()
-        return batch, _seen_grid(self.store, self.dataset.patient_ids[place], self.view)
+        views = self.preparation.views
+        grid = _seen_grid(self.store, self.dataset.patient_ids[place], self.view, views[self.view])
+        return as_seen(batch, views), grid
 
 
 def make_plan(
@@ -111,7 +115,7 @@ def make_plan(
         raise ConfigError("there is nobody with images", where=str(datamodule.store_root))
     dataset = _dataset(datamodule, store, settings)
     recipe = datamodule.preparation
-    grid = _seen_grid(store, dataset.patient_ids[0], view)
+    grid = _seen_grid(store, dataset.patient_ids[0], view, recipe.views[view])
     layers = map_layers(module.network.encoder(view), grid.shape, recipe.region_bits)
     layer = choose_layer(layers, grid, settings.layer)
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -143,9 +147,9 @@ def make_plan(
     )
 
 
-def _seen_grid(store: PreparedStore, patient_id: str, view: str) -> Grid:
+def _seen_grid(store: PreparedStore, patient_id: str, name: str, view: View) -> Grid:
     """Return the grid of what the network sees of a patient."""
-    return store.load(patient_id).views[view].geometry
+    return seen_grid(store.load(patient_id).views[name].geometry, view)
 
 
 def default_output(checkpoint: Path) -> Path:
