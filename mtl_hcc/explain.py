@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.cohorts.source import CohortSource
@@ -14,16 +15,22 @@ from mtl_hcc.command_line.output_place import check_output_folder
 from mtl_hcc.errors import CohortError
 from mtl_hcc.explanation.activation_map import Method
 from mtl_hcc.explanation.explain_cohort import explain_cohort, settings_text, write_tables
-from mtl_hcc.explanation.explanation_plan import make_plan, pools_by_region
+from mtl_hcc.explanation.explanation_plan import (
+    chosen_views,
+    default_output,
+    make_plan,
+)
 from mtl_hcc.runs.checkpoint import load_model
+from mtl_hcc.training.module import MultiTaskModule
 
 DESCRIPTION = """Show where a trained network looks, and what it cannot do without.
 
   python -m mtl_hcc.explain --checkpoint runs/ct_mtl --split external
 Writes per patient, task and phase an activation map (on the prepared grid and as NIfTI on the
 patient's own grid) and a figure; regions.csv: share of the map in tumor, ring and liver, against
-random places of the tumor; occlusion.csv: change of the risk without a phase or a region; both
-also pooled. Kill it and run it again: finished patients are kept."""
+random places of the tumor; occlusion.csv: change of the risk without a phase, a region or a view;
+both also pooled; attention.csv: the weight of each phase or slice, where the network gives some.
+Kill it and run it again: finished patients are kept."""
 
 
 @report_errors
@@ -34,10 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if settings.output is not None:
         check_output_folder(Path(settings.output), "--output")
     module, values = load_model(Path(settings.checkpoint), trusted=settings.trust)
-    plan = make_plan(settings, module, values)
+    views = chosen_views(settings, module)
+    for view in views:
+        if len(module.network.encoders) > 1:
+            print(f"View {view}:")
+        _explain(settings, module, values, view)
+    run = Path(settings.output or default_output(Path(settings.checkpoint))).parent
+    if (run / "predictions.csv").is_file():
+        print(f"Next: python -m mtl_hcc.report --run {run}")
+
+
+def _explain(
+    settings: Namespace, module: MultiTaskModule, values: dict[str, Any], view: str
+) -> None:
+    """Explain the encoder of one view, and print what was found."""
+    plan = make_plan(settings, module, values, view)
     patients = len(plan.dataset)
     print(f"{patients} patients; maps of {plan.layer.describe(plan.grid)}")
-    if settings.method == "gradcam" and pools_by_region(module):
+    backbone = module.network.encoder(view).backbone
+    if settings.method == "gradcam" and getattr(backbone, "pooled_regions", ()):
         print("The backbone pools by region: --method hirescam keeps the regions apart.")
     if not plan.sources:
         print("The cohort's images are not here: no maps on the patients' own grids.")
@@ -56,9 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for row in left_out.rows:
         print(f"{row['patient_id']} ({row['step']}): {row['reason']}")
     print(f"{len(records)} patients explained, {patients - len(records)} left out: {plan.output}")
-    run = plan.output.parent
-    if (run / "predictions.csv").is_file():
-        print(f"Next: python -m mtl_hcc.report --run {run}")
 
 
 def _print_shares(pooled: pd.DataFrame) -> None:
@@ -102,6 +121,12 @@ def _parser() -> ArgumentParser:
         type=str | None,
         help="Who is explained: this split (default: all but train). Another cohort is one split "
         "of this name (default: external).",
+    )
+    add(
+        "--view",
+        type=str | None,
+        help="Explain the encoder of this view only. A model of several views has a folder for "
+        "each (default: all).",
     )
     add("--patients", type=str, nargs="+", help="Only these patients.")
     add("--limit", type=int | None, help="At most this many patients.")

@@ -15,6 +15,7 @@ from tiny_runs import CONFIGS, call, copy_cohort
 from tiny_training import tiny_module
 
 from mtl_hcc import explain
+from mtl_hcc.command_line.config import build_parser, config_from_dict, instantiate
 from mtl_hcc.explanation.explanation_plan import default_output
 from mtl_hcc.explanation.record import read_record
 from mtl_hcc.metrics.survival.concordance import concordance_harrell
@@ -218,9 +219,8 @@ def test_another_cohort_without_outcomes_is_explained(phantom_run, tmp_path):
 
 def test_gated_attention_is_written_as_a_table(phantom_run, tmp_path):
     _, values = load_model(phantom_run.run)
-    values["model"]["aggregator"] = {"class_path": "GatedAttention", "init_args": {"hidden": 4}}
-    from mtl_hcc.command_line.config import build_parser, config_from_dict, instantiate
-
+    attention = {"class_path": "GatedAttention", "init_args": {"hidden": 4}}
+    values["model"]["encoders"]["tumor"]["aggregator"] = attention
     parser = build_parser("")
     module = instantiate(parser, config_from_dict(parser, values)).model
     module.config = values
@@ -230,12 +230,98 @@ def test_gated_attention_is_written_as_a_table(phantom_run, tmp_path):
     assert done.code == 0, done.err
     out = tmp_path / "explanation"
     attention = table(out, "attention")
-    assert list(attention) == ["patient_id", "center", "split", "phase", "attention"]
+    assert list(attention) == [
+        *("patient_id", "center", "split", "phase", "place_mm", "attention"),
+    ]
     np.testing.assert_allclose(attention.groupby("patient_id")["attention"].sum(), 1, rtol=1e-5)
     method = table(out, "occlusion").query("part == 'phase'")["method"].unique()
     assert method.tolist() == ["phase marked as absent"]
     record = read_record(out / "maps" / attention["patient_id"].iloc[0])
-    assert record.arrays["vectors"].shape[0] == 3
+    assert record.arrays["tumor.features"].shape[0] == 3
+
+
+@pytest.fixture(scope="module")
+def two_views(phantom_run, tmp_path_factory) -> tuple[Path, Path]:
+    """Return the explanation of a model of slices of the liver and volumes of the tumor."""
+    folder = tmp_path_factory.mktemp("two_views")
+    table = copy_cohort(phantom_run.cohort, folder / "cohort", patients=["VI-001", "VI-002"])
+    table.to_csv(folder / "cohort" / "patients.csv", index=False)
+    _, values = load_model(phantom_run.run)
+    view = values["data"]["preparation"]["views"]["tumor"]
+    values["data"]["preparation"]["views"] = {
+        "liver": view | {"center_on": "liver"},
+        "tumor": view,
+    }
+    flat = {"dimensions": "2d"}
+    liver = {
+        "instances": {"class_path": "AxialSlices", "init_args": {"of": ["tumor"]}},
+        "stem": {"class_path": "RegionStem", "init_args": {"out_channels": 8, **flat}},
+        "backbone": {
+            "class_path": "DenseNet",
+            "init_args": {"layers": [1], "norm": "group"} | flat,
+        },
+        "aggregator": {
+            "class_path": "Nested",
+            "init_args": {
+                "within": {"class_path": "GatedAttention"},
+                "over": {"class_path": "Attention"},
+            },
+        },
+        "instances_per_chunk": 4,
+    }
+    values["model"]["encoders"] = {"liver": liver} | values["model"]["encoders"]
+    parser = build_parser("")
+    module = instantiate(parser, config_from_dict(parser, values)).model
+    module.config = values
+    export_model(module, folder / "model")
+    flags = ["--checkpoint", folder / "model", "--cohort", folder / "cohort", *QUICK]
+    done = call(explain.main, *flags, "--output", folder / "out")
+    assert done.code == 0, done.err
+    assert done.out.index("View liver:") < done.out.index("View tumor:")
+    return folder / "out", folder
+
+
+def test_each_view_of_a_model_is_explained_in_a_folder_of_its_own(two_views):
+    out, _ = two_views
+    for view in ("liver", "tumor"):
+        occlusion = table(out / view, "occlusion")
+        assert len(table(out / view, "regions")) == 2 * 3 * 3 * 5
+        parts = occlusion.drop_duplicates(["part", "name"])[["part", "name"]].to_numpy().tolist()
+        assert parts[-1] == ["view", view]
+        assert (out / view / "overlays" / "VI-001_os.png").is_file()
+        assert (out / view / "maps" / "VI-001" / "os_arterial.nii.gz").is_file()
+    scores = [
+        table(out / view, "occlusion").groupby(["patient_id", "task"])["score"].first()
+        for view in ("liver", "tumor")
+    ]
+    pd.testing.assert_series_equal(*scores)
+    assert not (out / "tumor" / "attention.csv").exists(), "its phases stand side by side"
+
+
+def test_slices_have_attention_and_maps_at_their_places(two_views):
+    out, _ = two_views
+    attention = table(out / "liver", "attention")
+    by_patient = attention.groupby("patient_id")
+    np.testing.assert_allclose(by_patient["attention"].sum(), 1, rtol=1e-5)
+    assert set(attention["phase"]) == set(PHASES)
+    one = attention.query("patient_id == 'VI-001' and phase == 'arterial'")
+    assert (one["place_mm"].diff().dropna() == 6).all(), "slices of 6 mm, from below"
+    maps = read_maps(out / "liver" / "maps" / "VI-001")["os/arterial"]
+    seen = np.flatnonzero(maps.any(axis=(1, 2)))
+    middle = (len(maps) - 1) / 2
+    assert set(6.0 * (seen - middle)) <= set(one["place_mm"])
+
+
+def test_one_view_can_be_named(two_views, tmp_path):
+    _, folder = two_views
+    flags = ["--checkpoint", folder / "model", "--cohort", folder / "cohort", *QUICK]
+    flags += ["--store", folder / "out" / "prepared", "--no_overlays", "--output", tmp_path / "out"]
+    done = call(explain.main, *flags, "--view", "tumor", "--limit", "1")
+    assert done.code == 0, done.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["tumor"]
+    done = call(explain.main, *flags, "--view", "spleen")
+    assert done.code == 2
+    assert "no encoder of the view 'spleen'. Expected one of liver, tumor" in done.err
 
 
 def test_a_model_without_images_has_nothing_to_show(tmp_path):

@@ -62,7 +62,10 @@ IMAGE_SETTINGS: dict[str, Any] = {
             "aggregator": "Concatenate",
         }
     },
-    "data__preparation": {"views": {"tumor": {"spacing_mm": 1.0, "field_of_view_mm": float(EDGE)}}},
+    "data__preparation": {
+        "views": {"tumor": {"spacing_mm": 1.0, "field_of_view_mm": float(EDGE)}},
+        "zones": {"margin": {"inward_mm": 2.0, "outward_mm": 2.0}},
+    },
 }
 """What makes the clinical config one of images and covariates, for :func:`tiny_config`."""
 
@@ -157,7 +160,7 @@ def tiny_module(
             "os": lambda width: CoxHead(width, endpoint="os"),
             "mvi": lambda width: ClassHead(width, column="mvi"),
         },
-        "fusion": lambda width: FullyConnected(width, widths=widths, dropout=0.0),
+        "fusion": lambda parts: FullyConnected(parts, widths=widths, dropout=0.0),
         "clinical": lambda covariates: ClinicalEncoder(covariates),
         "covariates": ["age_years", "afp_ng_ml"],
     }
@@ -184,13 +187,16 @@ def tiny_batch(patients: int = 12, *, seed: int = 0) -> PatientBatch:
     )
 
 
-def with_images(batch: PatientBatch, *, seed: int = 0) -> PatientBatch:
+def with_images(
+    batch: PatientBatch, *, seed: int = 0, views: tuple[str, ...] = ("tumor",)
+) -> PatientBatch:
     """Return the batch with noise volumes and random regions, every phase present."""
     generator = torch.Generator().manual_seed(seed)
     shape = (len(batch), PHASES, EDGE, EDGE, EDGE)
-    images = torch.rand(shape, generator=generator)
-    regions = torch.randint(0, 8, shape, generator=generator, dtype=torch.uint8)
-    batch.views = {"tumor": view_batch(images, regions)}
+    for name in views:
+        images = torch.rand(shape, generator=generator)
+        regions = torch.randint(0, 8, shape, generator=generator, dtype=torch.uint8)
+        batch.views[name] = view_batch(images, regions)
     return batch
 
 

@@ -268,12 +268,12 @@ def _check_views(model: MultiTaskModule, data: CohortDataModule) -> None:
                 remedy="Name the encoder after its view, or add the view.",
             )
         bits = data.preparation.region_bits if data.preparation is not None else {}
-        for part in ("stem.regions", "backbone.pooled_regions"):
+        for part in ("instances.regions", "stem.regions", "backbone.pooled_regions"):
             asked = getattr(getattr(encoder, part.split(".")[0]), part.split(".")[1], ())
             if absent := [r for r in asked if r not in (*bits, BACKGROUND_LIVER)]:
                 raise ConfigError(
                     f"unknown region {', '.join(absent)}",
-                    where=f"{where}.{part}",
+                    where=f"{where}.{part.replace('instances.regions', 'instances.of')}",
                     expected=f"some of {', '.join([BACKGROUND_LIVER, *bits])}",
                     remedy="Correct it, or derive the region in data.preparation.zones.",
                 )
@@ -284,14 +284,15 @@ def _check_views(model: MultiTaskModule, data: CohortDataModule) -> None:
                 where=f"data.preparation.views.{name}.phases, data.phases",
                 remedy="Add one of its phases to data.phases, or remove the encoder.",
             )
-        made_for = getattr(encoder.aggregator, "phases", len(used))
-        if made_for != len(used):
-            raise ConfigError(
-                f"the aggregator is made for {made_for} phases, but {len(used)} are "
-                f"used: {', '.join(used)}",
-                where=f"{where}.aggregator, data.preparation.views.{name}.phases, data.phases",
-                remedy=f"Set {where}.aggregator.init_args.phases to {len(used)}.",
-            )
+        for part in ("instances", "aggregator"):
+            made_for = getattr(getattr(encoder, part), "phases", len(used))
+            if made_for != len(used):
+                raise ConfigError(
+                    f"the {part} {'are' if part == 'instances' else 'is'} made for {made_for} "
+                    f"phases, but {len(used)} are used: {', '.join(used)}",
+                    where=f"{where}.{part}, data.preparation.views.{name}.phases, data.phases",
+                    remedy=f"Set {where}.{part}.init_args.phases to {len(used)}.",
+                )
 
 
 def _plain_reason(message: str) -> str:

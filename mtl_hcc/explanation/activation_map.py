@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 from torch import Tensor, nn
 
-from mtl_hcc.batch import PatientBatch
+from mtl_hcc.batch import PatientBatch, ViewBatch
 from mtl_hcc.explanation.layers import MapLayer
-from mtl_hcc.nn import TaskHead
+from mtl_hcc.nn import InstanceMaker, TaskHead
 from mtl_hcc.nn.network import PatientNetwork
 
 Method = Literal["gradcam", "hirescam"]
@@ -20,10 +20,10 @@ FloatMap = NDArray[np.float32]
 def activation_maps(
     network: PatientNetwork, batch: PatientBatch, layer: nn.Module, *, method: Method
 ) -> tuple[dict[str, FloatMap], dict[str, Tensor]]:
-    """Return the map of every task for each volume that went through the network, and the outputs.
+    """Return the map of every task for each instance that went through, and the outputs.
 
-    The phases share the weights, but each is a volume of its own: a phase's map is made of its own
-    activations and of the gradients that reach it through the aggregator.
+    The instances share the weights, but each has a map of its own, made of its own activations and
+    of the gradients that reach it through the aggregator.
 
     Args:
         network: In evaluation mode.
@@ -32,8 +32,8 @@ def activation_maps(
         method: See :func:`weigh`.
 
     Returns:
-        Task to (volume, depth', height', width') at the layer's own resolution, zero or more, in
-        the unit of the score; task to (1, outputs).
+        Task to (instance, [depth',] height', width') at the layer's own resolution, zero or more,
+        in the unit of the score; task to (1, outputs).
     """
     kept: list[Tensor] = []
 
@@ -71,15 +71,15 @@ def weigh(features: Tensor, gradient: Tensor, method: Method) -> Tensor:
     (``pooled_regions``) only HiResCAM keeps the regions apart.
 
     Args:
-        features: (volume, channel, depth, height, width).
+        features: (instance, channel, [depth,] height, width).
         gradient: Same shape.
         method: Which of the two.
 
     Returns:
-        (volume, depth, height, width).
+        (instance, [depth,] height, width).
     """
     if method == "gradcam":
-        gradient = gradient.mean(dim=(2, 3, 4), keepdim=True)
+        gradient = gradient.mean(dim=tuple(range(2, gradient.dim())), keepdim=True)
     return (gradient * features).sum(dim=1).relu()
 
 
@@ -99,8 +99,32 @@ def task_score(head: TaskHead, output: Tensor) -> Tensor:
     return output[:, 1:].logsumexp(dim=1) - output[:, 0]
 
 
+def of_phases(cells: FloatMap, view: ViewBatch, instances: InstanceMaker) -> list[FloatMap]:
+    """Return the map of each phase, (depth', height', width'), of one patient's instances.
+
+    Maps of slices are put back to their places in the stack; a slice that did not go through the
+    network has zeros, as it raises nobody's score.
+
+    Args:
+        cells: (instance, [depth',] height', width') of the present instances.
+        view: Of the one patient.
+        instances: Made of it.
+    """
+    layout = instances.layout(view)
+    present = layout.present[0].cpu().numpy()
+    phase, level = (n[0].cpu().numpy()[present] for n in (layout.phase, layout.level))
+    phases, depth = view.images.shape[1:3]
+    if instances.dimensions == "3d":
+        found = np.zeros((phases, *cells.shape[1:]), np.float32)
+        found[phase] = cells
+    else:
+        found = np.zeros((phases, depth, *cells.shape[1:]), np.float32)
+        found[phase, level] = cells
+    return list(found)
+
+
 def on_image_grid(cells: FloatMap, layer: MapLayer, shape: tuple[int, ...]) -> FloatMap:
-    """Return one volume's map on the voxels of the image: linear between cell centers.
+    """Return one phase's map on the voxels of the image: linear between cell centers.
 
     Args:
         cells: (depth', height', width').

@@ -12,7 +12,6 @@ from rich.progress import track
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.batch import PatientBatch
-from mtl_hcc.data.dataset import collate
 from mtl_hcc.errors import MtlHccError, StoreError
 from mtl_hcc.explanation.explain_patient import explain_patient
 from mtl_hcc.explanation.explanation_plan import ExplanationPlan
@@ -146,28 +145,23 @@ def _explain_one(plan: ExplanationPlan, place: int, weights: str, left_out: Left
     """Return the record of one patient, explained now or before."""
     patient_id = plan.dataset.patient_ids[place]
     folder = plan.output / "maps" / folder_name(patient_id)
-    batch = collate([plan.dataset[place]], region_bits=plan.preparation.region_bits)
+    batch, grid = plan.seen(place)
     fingerprint = _fingerprint(plan, patient_id, batch, weights)
     done = read_record(folder, fingerprint=fingerprint)
     if done is not None and all(path.is_file() for path in expected_files(plan, done)):
         return done
-    for seen in batch.views.values():
-        seen.images = seen.images.float()
-    prepared = plan.store.load(patient_id)
-    view = prepared.views[plan.view]
     record, maps = explain_patient(
         plan.trained,
         batch.to(plan.device),
         phases=plan.phases,
-        grid=view.geometry,
+        grid=grid,
         settings=plan.settings,
         random=plan.random,
     )
-    write_own_maps(plan, record, maps, prepared, left_out)
+    write_own_maps(plan, record, maps, grid, left_out)
     if plan.overlays:
-        write_overlays(plan, record, maps, prepared)
-    geometry = asdict(view.geometry)
-    write_record(folder, record, maps, geometry=geometry, fingerprint=fingerprint)
+        write_overlays(plan, record, maps, batch.views[plan.view], grid)
+    write_record(folder, record, maps, geometry=asdict(grid), fingerprint=fingerprint)
     return record
 
 

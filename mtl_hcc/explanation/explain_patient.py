@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,13 +14,14 @@ from mtl_hcc.explanation.activation_map import (
     FloatMap,
     Method,
     activation_maps,
+    of_phases,
     on_image_grid,
     task_score,
 )
 from mtl_hcc.explanation.layers import MapLayer
 from mtl_hcc.explanation.measures import region_rows, sanity_rows
-from mtl_hcc.explanation.occlusion import Passed, passing, stem_regions, without_region
-from mtl_hcc.explanation.record import Record
+from mtl_hcc.explanation.occlusion import stem_regions, without_region
+from mtl_hcc.explanation.record import OF_INSTANCES, Record
 from mtl_hcc.explanation.region_shares import MOVED, Null, Zones
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.nn import TaskHead
@@ -77,11 +79,13 @@ class Explained:
     ) -> tuple[dict[tuple[str, str], FloatMap], dict[str, Tensor]]:
         """Return the map of every task and present phase on the image's grid, and the outputs."""
         coarse, outputs = activation_maps(self.network, batch, self.layer.module, method=method)
-        present = present_phases(batch.views[self.view], phases)
+        view, instances = batch.views[self.view], self.network.encoder(self.view).instances
+        present = present_phases(view, phases)
         maps = {
-            (task, phase): on_image_grid(volumes[row], self.layer, shape)
-            for task, volumes in coarse.items()
-            for row, phase in enumerate(present)
+            (task, phase): on_image_grid(volume, self.layer, shape)
+            for task, cells in coarse.items()
+            for phase, volume in zip(phases, of_phases(cells, view, instances), strict=True)
+            if phase in present
         }
         return maps, outputs
 
@@ -121,8 +125,7 @@ def explain_patient(
     """
     network = trained.network
     seen = batch.views[trained.view]
-    with passing(network, trained.view) as passed:
-        maps, outputs = trained.maps(batch, phases, grid.shape, settings.method)
+    maps, outputs = trained.maps(batch, phases, grid.shape, settings.method)
     record = Record(batch.patient_id[0], batch.split[0], batch.center[0])
     record.present = present_phases(seen, phases)
     record.scores = trained.scores(outputs)
@@ -149,31 +152,39 @@ def explain_patient(
     for other in random:
         others, _ = other.maps(batch, phases, grid.shape, settings.method)
         record.sanity += sanity_rows(maps, others, zones, stage=other.stage)
-    record.arrays = _arrays(record, passed, nulls, phases, settings.draws)
+    record.arrays = _null_arrays(record, nulls, phases, settings.draws)
+    record.arrays |= _vectors(network, batch)
     return record, maps
 
 
-def _arrays(
+@torch.no_grad()
+def _vectors(network: PatientNetwork, batch: PatientBatch) -> dict[str, NDArray[Any]]:
+    """Return all that the outputs are made of, so that phases can be taken away later."""
+    found: dict[str, NDArray[Any]] = {}
+    for view, bag in network.bags(batch).items():
+        for name in OF_INSTANCES:
+            values: Tensor = getattr(bag, name)[0]
+            values = values.float() if values.is_floating_point() else values
+            found[f"{view}.{name}"] = values.cpu().contiguous().numpy()
+        found[f"{view}.phases"] = np.array(bag.phases)
+    if network.clinical is not None and batch.covariates is not None:
+        found["covariates"] = batch.covariates[0].float().cpu().numpy()
+    return found
+
+
+def _null_arrays(
     record: Record,
-    passed: Passed,
     nulls: Mapping[str, Null | None],
     phases: tuple[str, ...],
     draws: int,
 ) -> dict[str, NDArray[Any]]:
-    """Return what the pooled tables need besides the rows."""
+    """Return the shares at random places, which the pooled tables need besides the rows."""
     shape = (len(record.scores), len(phases), len(MOVED), draws)
     arrays = {name: np.full(shape, np.nan, np.float32) for name in ("null_share", "null_hit")}
     for phase, null in nulls.items():
         if null is not None:
             arrays["null_share"][:, phases.index(phase)] = null.share
             arrays["null_hit"][:, phases.index(phase)] = null.hit
-    bag, parts = passed.bags[0], passed.parts[0]
-    arrays["vectors"] = bag.features[0].float().cpu().numpy()
-    arrays["present"] = bag.present[0].cpu().numpy()
-    arrays["phase"] = bag.phase[0].cpu().numpy()
-    arrays["place_mm"] = bag.place_mm[0].float().cpu().numpy()
-    arrays["parts"] = np.concatenate([part[0].float().cpu().numpy() for part in parts])
-    arrays["part_widths"] = np.array([part.shape[1] for part in parts])
     return arrays
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from jsonargparse import Namespace
 
+from mtl_hcc.batch import PatientBatch
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
 from mtl_hcc.covariates.reader import encode_covariates
 from mtl_hcc.data.datamodule import CohortDataModule
-from mtl_hcc.data.dataset import PatientDataset
+from mtl_hcc.data.dataset import PatientDataset, collate
+from mtl_hcc.data.field_of_view import as_seen, seen_grid
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.data.splits.splits_csv import splits_file_of
 from mtl_hcc.errors import ConfigError, MtlHccError
@@ -20,6 +22,7 @@ from mtl_hcc.explanation.layers import MapLayer, choose_layer, map_layers
 from mtl_hcc.explanation.randomization import randomized
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.preparation import Preparation
+from mtl_hcc.imaging.view import View
 from mtl_hcc.patient import Patient
 from mtl_hcc.runs.model_config import build_data, prepare_data
 from mtl_hcc.store.prepared_store import PreparedStore
@@ -75,9 +78,22 @@ class ExplanationPlan:
         """Whose encoder is explained."""
         return self.trained.view
 
+    def seen(self, place: int) -> tuple[PatientBatch, Grid]:
+        """Return one patient as the network sees it, and the grid of the explained view.
+
+        Args:
+            place: Of the patient in the dataset.
+        """
+        batch = collate([self.dataset[place]], region_bits=self.preparation.region_bits)
+        for view in batch.views.values():
+            view.images = view.images.float()
+        views = self.preparation.views
+        grid = _seen_grid(self.store, self.dataset.patient_ids[place], self.view, views[self.view])
+        return as_seen(batch, views), grid
+
 
 def make_plan(
-    settings: Namespace, module: MultiTaskModule, values: dict[str, Any]
+    settings: Namespace, module: MultiTaskModule, values: dict[str, Any], view: str
 ) -> ExplanationPlan:
     """Prepare the cohort if need be, choose patients and layer.
 
@@ -85,11 +101,11 @@ def make_plan(
         settings: Of the command.
         module: Trained.
         values: The config that it carries.
+        view: Whose encoder is explained; of a model with several, in a folder of its own.
 
     Raises:
-        ConfigError: The model has no images, or a setting makes no sense.
+        ConfigError: A setting makes no sense.
     """
-    _check(settings, module)
     output = Path(settings.output or default_output(Path(settings.checkpoint)))
     datamodule = _datamodule(settings, values, output)
     prepare_data(datamodule, own_reader=settings.source is not None)
@@ -99,12 +115,13 @@ def make_plan(
         raise ConfigError("there is nobody with images", where=str(datamodule.store_root))
     dataset = _dataset(datamodule, store, settings)
     recipe = datamodule.preparation
-    view = next(iter(module.network.encoders))
-    grid = store.load(dataset.patient_ids[0]).views[view].geometry
+    grid = _seen_grid(store, dataset.patient_ids[0], view, recipe.views[view])
     layers = map_layers(module.network.encoder(view), grid.shape, recipe.region_bits)
     layer = choose_layer(layers, grid, settings.layer)
     device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     module.requires_grad_(False).eval().to(device)
+    for name in module.network.encoders:  # hooks see all instances of a patient in one call
+        module.network.encoder(name).instances_per_chunk = None
     return ExplanationPlan(
         module=module,
         trained=Explained(network=module.network, view=view, layer=layer),
@@ -124,16 +141,15 @@ def make_plan(
         store=store,
         preparation=recipe,
         sources=_sources(datamodule),
-        output=output,
+        output=output / view if len(module.network.encoders) > 1 else output,
         overlays=not settings.no_overlays,
         device=device,
     )
 
 
-def pools_by_region(module: MultiTaskModule) -> bool:
-    """Return whether features are pooled by region, which Grad-CAM cannot tell apart."""
-    encoders = map(module.network.encoder, module.network.encoders)
-    return any(getattr(encoder.backbone, "pooled_regions", ()) for encoder in encoders)
+def _seen_grid(store: PreparedStore, patient_id: str, name: str, view: View) -> Grid:
+    """Return the grid of what the network sees of a patient."""
+    return seen_grid(store.load(patient_id).views[name].geometry, view)
 
 
 def default_output(checkpoint: Path) -> Path:
@@ -159,6 +175,26 @@ def _random(
         (same,) = (one for one in found if one.name == layer.name)
         copies.append(Explained(network=network, view=view, layer=same, stage=stage))
     return tuple(copies)
+
+
+def chosen_views(settings: Namespace, module: MultiTaskModule) -> list[str]:
+    """Return the views whose encoders are explained: the one that is named, or all.
+
+    Raises:
+        ConfigError: The model has no images, or not this view, or a setting makes no sense.
+    """
+    _check(settings, module)
+    views = list(module.network.encoders)
+    if settings.view is None:
+        return views
+    if settings.view not in views:
+        raise ConfigError(
+            f"the model has no encoder of the view '{settings.view}'",
+            where="--view",
+            expected=f"one of {', '.join(views)}",
+            remedy="Name one of them, or leave the flag out for all.",
+        )
+    return [settings.view]
 
 
 def _check(settings: Namespace, module: MultiTaskModule) -> None:

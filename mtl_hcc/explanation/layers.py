@@ -17,6 +17,9 @@ USEFUL_MM = 10.0
 """By default the deepest map is taken whose cells are at most this wide: a surgical margin."""
 
 Triple = tuple[float, float, float]
+Place = tuple[tuple[float, ...], tuple[float, ...]]
+"""Step and first center along each axis of an instance."""
+RESIZING = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.Conv3d, nn.MaxPool3d, nn.AvgPool3d)
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,16 @@ def map_layers(
     strided convolution with padding looks at even voxels, and average pooling between voxels; maps
     that are simply stretched over the image are off by up to half a cell.
 
+    Slices have maps in the plane; along z their cells are the slices of the stack.
+
     Args:
         encoder: Of the images; in evaluation mode.
         shape: (depth, height, width) of the images.
         region_bits: Region to its bit.
     """
-    places: dict[tuple[int, ...], tuple[Triple, Triple]] = {
-        tuple(shape): ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
-    }
+    flat = encoder.instances.dimensions == "2d"
+    seen = tuple(shape)[1:] if flat else tuple(shape)
+    places: dict[tuple[int, ...], Place] = {seen: ((1.0,) * len(seen), (0.0,) * len(seen))}
     calls: dict[str, list[tuple[int, ...]]] = {}
     names = dict(_candidates(encoder))
 
@@ -77,25 +82,24 @@ def map_layers(
 
     def note(name: str) -> Any:
         def noted(module: nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor) and output.dim() == 5:
+            if isinstance(output, Tensor) and output.dim() == 2 + len(seen):
                 calls.setdefault(name, []).append(tuple(output.shape[2:]))
 
         return noted
 
     with ExitStack() as hooks:
         for module in encoder.modules():
-            if isinstance(module, nn.Conv3d | nn.MaxPool3d | nn.AvgPool3d):
+            if isinstance(module, RESIZING):
                 hooks.callback(module.register_forward_hook(place).remove)
         for name, module in names.items():
             hooks.callback(module.register_forward_hook(note(name)).remove)
         parameter = next(encoder.parameters())
-        images = torch.zeros(1, 1, *shape, device=parameter.device)
-        bits = torch.zeros(1, 1, *shape, device=parameter.device, dtype=torch.uint8)
-        regions = RegionMaps(bits, region_bits)
+        images = torch.zeros(1, encoder.instances.channels, *seen, device=parameter.device)
+        regions = RegionMaps(torch.zeros_like(images, dtype=torch.uint8), region_bits)
         with torch.no_grad():
             encoder.backbone(encoder.stem(images, regions), regions)
     return [
-        _layer(name, names[name], found[0], tuple(shape), places)
+        _layer(name, names[name], found[0], tuple(shape), _place_of(found[0], seen, places))
         for name, found in calls.items()
         if len(found) == 1  # a module that is used twice has no map of its own
     ]
@@ -148,33 +152,43 @@ def _layer(
     module: nn.Module,
     cells: tuple[int, ...],
     shape: tuple[int, ...],
-    places: dict[tuple[int, ...], tuple[Triple, Triple]],
+    place: Place,
 ) -> MapLayer:
-    """Return the layer; a map that was made smaller in an unknown way is spread evenly."""
-    if cells not in places:
-        step = tuple(n / m for n, m in zip(shape, cells, strict=True))
-        places[cells] = (_three(step), _three(tuple((s - 1) / 2 for s in step)))
-    step, first = places[cells]
+    """Return the layer; along z the maps of slices have the slices as cells."""
+    step, first = place
+    if len(cells) == 2:
+        cells, step, first = (shape[0], *cells), (1.0, *step), (0.0, *first)
     z, y, x = cells
-    return MapLayer(name, module, (z, y, x), _three(step), first)
+    return MapLayer(name, module, (z, y, x), _three(step), _three(first))
 
 
-def _composed(module: nn.Module, place: tuple[Triple, Triple]) -> tuple[Triple, Triple]:
+def _place_of(
+    cells: tuple[int, ...], seen: tuple[int, ...], places: Mapping[tuple[int, ...], Place]
+) -> Place:
+    """Return step and first center; a map made smaller in an unknown way is spread evenly."""
+    if cells in places:
+        return places[cells]
+    step = tuple(n / m for n, m in zip(seen, cells, strict=True))
+    return step, tuple((s - 1) / 2 for s in step)
+
+
+def _composed(module: nn.Module, place: Place) -> Place:
     """Return step and first center behind a strided layer, in voxels of the image."""
     stride, kernel, padding, dilation = (
-        _per_axis(getattr(module, name, 1))
+        _per_axis(getattr(module, name, 1), len(place[0]))
         for name in ("stride", "kernel_size", "padding", "dilation")
     )
     step, first = place
-    shift = [-padding[a] + dilation[a] * (kernel[a] - 1) / 2 for a in range(3)]
+    axes = range(len(step))
+    shift = [-padding[a] + dilation[a] * (kernel[a] - 1) / 2 for a in axes]
     return (
-        _three(tuple(step[a] * stride[a] for a in range(3))),
-        _three(tuple(first[a] + step[a] * shift[a] for a in range(3))),
+        tuple(step[a] * stride[a] for a in axes),
+        tuple(first[a] + step[a] * shift[a] for a in axes),
     )
 
 
-def _per_axis(value: Any) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, tuple) else (int(value),) * 3
+def _per_axis(value: Any, axes: int) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, tuple) else (int(value),) * axes
 
 
 def _three(values: Sequence[float]) -> Triple:

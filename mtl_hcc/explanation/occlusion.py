@@ -1,14 +1,14 @@
-"""What a patient's scores become without one phase, or without one region."""
+"""What a patient's scores become without one region, one phase, or one whole view."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from mtl_hcc.batch import PatientBatch
-from mtl_hcc.nn import Aggregator, Bag, Concatenate, Stem
+from mtl_hcc.nn import Bag, Concatenate, ImageEncoder, Nested, Stem
 from mtl_hcc.nn.network import PatientNetwork
 from mtl_hcc.nn.stems import RegionStem
 
@@ -52,14 +52,13 @@ def without_region(
 
 @contextmanager
 def _channels_off(stem: RegionStem, region: str) -> Iterator[None]:
-    """Zero the region's two input channels of the stem's convolution."""
-    place = stem.regions.index(region)
-    channels = [place, place + len(stem.regions)]
+    """Zero the region's input channels of the stem's convolution: its images, and its masks."""
+    place, regions = stem.regions.index(region), len(stem.regions)
 
     def off(module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        kept = torch.ones(inputs[0].shape[1], device=inputs[0].device, dtype=inputs[0].dtype)
-        kept[channels] = 0
-        return (inputs[0] * kept[:, None, None, None],)
+        kept = inputs[0].clone()
+        kept.unflatten(1, (2, regions, -1))[:, :, place] = 0
+        return (kept,)
 
     handle = stem.convolution.register_forward_pre_hook(off)
     try:
@@ -68,69 +67,23 @@ def _channels_off(stem: RegionStem, region: str) -> Iterator[None]:
         handle.remove()
 
 
-@dataclass
-class Passed:
-    """What passed through a network on the way to its outputs.
-
-    Attributes:
-        bags: That reached the aggregator of the explained encoder.
-        parts: Vectors of all encoders (and the clinical one) that reached the fusion.
-    """
-
-    bags: list[Bag]
-    parts: list[list[Tensor]]
-
-
-@contextmanager
-def passing(network: PatientNetwork, view: str) -> Iterator[Passed]:
-    """Keep the bags and the vectors that pass meanwhile."""
-    kept = Passed([], [])
-
-    def keep_bag(module: nn.Module, inputs: tuple[Bag]) -> None:
-        kept.bags.append(inputs[0].with_features(inputs[0].features.detach()))
-
-    def keep_parts(module: nn.Module, inputs: tuple[list[Tensor]]) -> None:
-        kept.parts.append([part.detach() for part in inputs[0]])
-
-    handles = [
-        network.encoder(view).aggregator.register_forward_pre_hook(keep_bag),
-        network.fusion.register_forward_pre_hook(keep_parts),
-    ]
-    try:
-        yield kept
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def phase_method(aggregator: Aggregator) -> str:
-    """Say how a phase is taken away: as a missing one, where the aggregator has learned that."""
-    if _knows_missing(aggregator):
+def phase_method(encoder: ImageEncoder) -> str:
+    """Say how a phase is taken away: as a missing one, where the encoder has learned that."""
+    if _knows_missing(encoder):
         return "phase marked as absent"
     return "phase's vector replaced by its mean over the explained patients"
 
 
+VIEW_METHOD = "vectors of all phases replaced by their means over the explained patients"
+
+
 @torch.no_grad()
-def from_bag(
-    network: PatientNetwork, view: str, bag: Bag, parts: Sequence[Tensor]
-) -> dict[str, Tensor]:
-    """Return the outputs from the instances' vectors on: aggregator, fusion and heads.
-
-    Args:
-        network: In evaluation mode.
-        view: Whose instances are given.
-        bag: The instances.
-        parts: What reached the fusion; the part of ``view`` is computed anew.
-    """
-    place = list(network.encoders).index(view)
-    changed = list(parts)
-    changed[place] = network.encoder(view).aggregator(bag)
-    embedding = network.fusion(changed)
-    return {name: head(embedding) for name, head in network.heads.items()}
-
-
 def without_phase(
-    network: PatientNetwork, view: str, bag: Bag, parts: Sequence[Tensor], phase: int
+    network: PatientNetwork,
+    view: str,
+    bags: Mapping[str, Bag],
+    covariates: Tensor | None,
+    phase: int,
 ) -> dict[str, Tensor]:
     """Return the outputs when one phase is taken away.
 
@@ -139,22 +92,55 @@ def without_phase(
     over the patients (whom the phase then no longer tells apart; labels are not looked at).
 
     Args:
-        network: As in :func:`from_bag`.
+        network: In evaluation mode.
         view: In which the phase is taken away.
-        bag: Of all patients that are explained.
-        parts: Likewise.
+        bags: Of all patients that are explained, by view.
+        covariates: Of the same patients.
         phase: Number of the phase.
     """
-    of_phase = bag.phase == phase
-    if _knows_missing(network.encoder(view).aggregator):
-        return from_bag(network, view, replace(bag, present=bag.present & ~of_phase), parts)
+    bag = bags[view]
+    if _knows_missing(network.encoder(view)):
+        changed = bag.only(bag.phase != phase)
+    else:
+        changed = _averaged(bag, phase)
+    return network.judge({**bags, view: changed}, covariates)
+
+
+@torch.no_grad()
+def without_view(
+    network: PatientNetwork, view: str, bags: Mapping[str, Bag], covariates: Tensor | None
+) -> dict[str, Tensor]:
+    """Return the outputs when a view no longer tells the patients apart.
+
+    Each instance becomes the mean of its phase over the patients; which phases and slices a patient
+    has stays as it is.
+
+    Args:
+        network: As in :func:`without_phase`.
+        view: That is taken away.
+        bags: As in :func:`without_phase`.
+        covariates: As in :func:`without_phase`.
+    """
+    changed = bags[view]
+    for phase in range(changed.phases):
+        changed = _averaged(changed, phase)
+    return network.judge({**bags, view: changed}, covariates)
+
+
+def _averaged(bag: Bag, phase: int) -> Bag:
+    """Return the bag with the mean vector of a phase in place of each of its vectors."""
+    here = (bag.phase == phase) & bag.present
     features = bag.features.clone()
-    here = of_phase & bag.present
     if here.any():
         features[here] = features[here].mean(dim=0)
-    return from_bag(network, view, bag.with_features(features), parts)
+    return bag.with_features(features)
 
 
-def _knows_missing(aggregator: Aggregator) -> bool:
-    """Return whether the aggregator was made or trained for absent phases."""
-    return not isinstance(aggregator, Concatenate) or bool(aggregator.missing.any())
+def _knows_missing(encoder: ImageEncoder) -> bool:
+    """Return whether the encoder was made or trained for absent phases."""
+    if encoder.instances.joins_phases:
+        return False
+    last = encoder.aggregator
+    while isinstance(last, Nested):
+        last = last.over
+    return not isinstance(last, Concatenate) or bool(last.missing.any())

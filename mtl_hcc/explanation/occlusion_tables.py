@@ -8,8 +8,14 @@ import torch
 from torch import Tensor
 
 from mtl_hcc.explanation.activation_map import task_score
-from mtl_hcc.explanation.occlusion import phase_method, region_method, without_phase
-from mtl_hcc.explanation.record import Record, who
+from mtl_hcc.explanation.occlusion import (
+    VIEW_METHOD,
+    phase_method,
+    region_method,
+    without_phase,
+    without_view,
+)
+from mtl_hcc.explanation.record import OF_INSTANCES, Record, who
 from mtl_hcc.metrics.bootstrap import (
     Statistic,
     percentile_interval,
@@ -27,7 +33,9 @@ from mtl_hcc.training.module import MultiTaskModule
 def occlusion_table(
     module: MultiTaskModule, view: str, records: Sequence[Record], phases: Sequence[str]
 ) -> pd.DataFrame:
-    """Return ``occlusion.csv``: score with and without each phase and region.
+    """Return ``occlusion.csv``: score with and without each region, each phase, and the view.
+
+    The view is taken away where something else is left: another view, or covariates.
 
     Args:
         module: Trained, on the processor.
@@ -37,21 +45,27 @@ def occlusion_table(
     """
     if not records:
         return pd.DataFrame()
-    encoder = module.network.encoder(view)
-    bag, parts = _stacked(records)
+    network = module.network
+    encoder = network.encoder(view)
+    bags, covariates = _stacked(records, list(network.encoders))
     rows = []
     how = region_method(encoder.stem)
     for record in records:
         for region, scores in record.occluded.items():
             rows += _changes(record, "region", region, scores, how)
-    how = phase_method(encoder.aggregator)
-    for number, phase in enumerate(phases):
-        outputs = without_phase(module.network, view, bag, parts, number)
-        scores_of = {name: task_score(head, outputs[name]) for name, head in module.heads.items()}
+
+    def without(part: str, name: str, outputs: dict[str, Tensor], how: str) -> None:
+        scores_of = {task: task_score(head, outputs[task]) for task, head in module.heads.items()}
         for place, record in enumerate(records):
-            if phase in record.present:
-                scores = {name: float(values[place]) for name, values in scores_of.items()}
-                rows += _changes(record, "phase", phase, scores, how)
+            if name in record.present if part == "phase" else record.present:
+                scores = {task: float(values[place]) for task, values in scores_of.items()}
+                rows.extend(_changes(record, part, name, scores, how))
+
+    for number, phase in enumerate(phases):
+        outputs = without_phase(network, view, bags, covariates, number)
+        without("phase", phase, outputs, phase_method(encoder))
+    if len(bags) > 1 or covariates is not None:
+        without("view", view, without_view(network, view, bags, covariates), VIEW_METHOD)
     return pd.DataFrame(rows)
 
 
@@ -140,13 +154,15 @@ def _drop(
 def attention_table(
     module: MultiTaskModule, view: str, records: Sequence[Record], phases: Sequence[str]
 ) -> pd.DataFrame | None:
-    """Return ``attention.csv``, the weight of each phase; ``None`` if the aggregator has none."""
-    attention = getattr(module.network.encoder(view).aggregator, "attention", None)
-    if attention is None or not records:
+    """Return ``attention.csv``, the weight of each instance; ``None`` if there are no weights."""
+    if not records:
         return None
-    bag, _ = _stacked(records)
+    bags, _ = _stacked(records, [view])
+    bag = bags[view]
     with torch.no_grad():
-        weights = attention(bag)
+        weights = module.network.encoder(view).attention(bag)
+    if weights is None:
+        return None
     rows = [
         who(record)
         | {
@@ -160,16 +176,23 @@ def attention_table(
     return pd.DataFrame(rows)
 
 
-def _stacked(records: Sequence[Record]) -> tuple[Bag, list[Tensor]]:
-    """Return the instances of all patients, shorter bags padded, and what reached the fusion."""
+def _stacked(
+    records: Sequence[Record], views: Sequence[str]
+) -> tuple[dict[str, Bag], Tensor | None]:
+    """Return the instances of all patients by view, shorter bags padded, and the covariates."""
 
     def padded(name: str) -> Tensor:
         arrays = [torch.from_numpy(record.arrays[name]) for record in records]
         return torch.nn.utils.rnn.pad_sequence(arrays, batch_first=True)
 
-    bag = Bag(padded("vectors"), padded("present"), padded("phase"), padded("place_mm"))
-    widths = [int(width) for width in records[0].arrays["part_widths"]]
-    return bag, list(padded("parts").split(widths, dim=1))
+    bags = {
+        view: Bag(
+            **{name: padded(f"{view}.{name}") for name in OF_INSTANCES},
+            phases=int(records[0].arrays[f"{view}.phases"]),
+        )
+        for view in views
+    }
+    return bags, padded("covariates") if "covariates" in records[0].arrays else None
 
 
 def _changes(

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from mtl_hcc.atomic import write_bytes
+from mtl_hcc.batch import ViewBatch
 from mtl_hcc.errors import MtlHccError
 from mtl_hcc.explanation.activation_map import FloatMap
 from mtl_hcc.explanation.explanation_plan import ExplanationPlan
 from mtl_hcc.explanation.own_grid import own_map, write_nifti
 from mtl_hcc.explanation.record import Record, folder_name
 from mtl_hcc.figures.overlay import overlay
-from mtl_hcc.imaging.prepared_patient import PreparedPatient
+from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.metrics.predictions import HORIZON_PATTERN
 from mtl_hcc.regions import Region
 
@@ -49,20 +50,21 @@ def write_own_maps(
     plan: ExplanationPlan,
     record: Record,
     maps: Mapping[tuple[str, str], FloatMap],
-    prepared: PreparedPatient,
+    grid: Grid,
     left_out: LeftOut,
 ) -> None:
     """Write the maps on the patient's own grid; without the images that is noted, no more."""
     patient = plan.sources.get(record.patient_id)
     if patient is None:
         return
+    prepared = plan.store.load(record.patient_id)
     registered = str(prepared.quality.get("registered", "")).split()
     folder = plan.output / "maps" / folder_name(record.patient_id)
     for (task, phase), values in maps.items():
         try:
             image = own_map(
                 values,
-                prepared.views[plan.view].geometry,
+                grid,
                 patient,
                 phase,
                 preparation=plan.preparation,
@@ -78,7 +80,8 @@ def write_overlays(
     plan: ExplanationPlan,
     record: Record,
     maps: Mapping[tuple[str, str], FloatMap],
-    prepared: PreparedPatient,
+    seen: ViewBatch,
+    grid: Grid,
 ) -> None:
     """Draw one figure per task."""
     shown = [plan.phases.index(phase) for phase in record.present]
@@ -91,15 +94,15 @@ def write_overlays(
         for task, columns in record.predictions.items()
         if "risk" in columns
     }
-    view = prepared.views[plan.view]
-    spacing = view.geometry.spacing
+    images, bits = (array[0, shown].cpu().numpy() for array in (seen.images, seen.regions))
+    spacing = grid.spacing
     for task, columns in record.predictions.items():
         if not shown:
             continue
         figure = overlay(
-            np.asarray(view.images[shown]),
+            images,
             np.stack([maps[task, phase] for phase in record.present]),
-            (np.asarray(view.regions[shown]) & Region.TUMOR) > 0,
+            (bits & Region.TUMOR) > 0,
             phases=record.present,
             spacing_mm=(spacing[2], spacing[1], spacing[0]),
             title=f"Patient {record.patient_id}: what raises the predicted {task.upper()} risk",

@@ -16,8 +16,11 @@ from safetensors.numpy import save
 from mtl_hcc.atomic import write_bytes
 
 RECORD = "prepared.safetensors"
-VERSION = 1
+VERSION = 2
 """Raised whenever the same settings give other results."""
+
+OF_INSTANCES = ("features", "present", "phase", "place_mm")
+"""Of a bag of one patient, each (instance, ...)."""
 
 Row = dict[str, Any]
 
@@ -37,9 +40,9 @@ class Record:
         regions: Rows of ``regions.csv``.
         sanity: Rows of ``sanity.csv``.
         present: Phases that the patient has.
-        arrays: ``vectors`` (instance, feature), ``present``, ``phase`` and ``place_mm``
-            (instance,), ``parts`` that reached the fusion and
-            ``part_widths``, ``null_share`` and ``null_hit`` (task, phase, part, draw).
+        arrays: Of each view ``<view>.features`` (instance, feature), and likewise the others of
+            ``OF_INSTANCES``, and ``<view>.phases``; ``covariates``, if the network has some;
+            ``null_share`` and ``null_hit`` (task, phase, part, draw).
     """
 
     patient_id: str

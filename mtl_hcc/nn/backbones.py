@@ -1,4 +1,4 @@
-"""Backbones: from a stem's feature map to one vector per volume; phases share the weights."""
+"""Backbones: from a stem's feature map to one vector per instance; all share the weights."""
 
 from abc import ABC, abstractmethod
 from typing import Literal
@@ -9,28 +9,38 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mtl_hcc.batch import RegionMaps
-from mtl_hcc.nn.slices import Dimensions, SliceNorm, slice_by_slice
+from mtl_hcc.nn.instances import Dimensions
+from mtl_hcc.nn.norms import Norm, make_norm, replace_batch_norms, spatial_dims
+
+Pooling = Literal["average", "max", "average_max"]
 
 
 class Backbone(nn.Module, ABC):
     """Turns feature maps into vectors.
 
+    Attributes:
+        dimensions: Of the instances that it takes.
+
     Shapes:
-        features: (volume, in_channels, depth, height, width).
-        regions: (volume, 1, depth', height', width') maps on the finer grid of the image;
+        features: (instance, in_channels, [depth,] height, width).
+        regions: maps of the instance on the finer grid of the image, (instance, channel, ...);
             only backbones that pool by region look at them.
-        returns: (volume, out_features).
+        returns: (instance, out_features).
     """
 
     out_features: int
+    dimensions: Dimensions = "3d"
 
     @abstractmethod
     def forward(self, features: Tensor, regions: RegionMaps | None = None) -> Tensor:
-        """Return one vector per volume."""
+        """Return one vector per instance."""
+
+    def start(self) -> None:
+        """Take the weights that a training starts from; by default those that were drawn."""
 
 
 class DenseNet(Backbone):
-    """MONAI's 3D DenseNet (Huang 2017) with the stem in place of its first convolution.
+    """MONAI's DenseNet (Huang 2017) with the stem in place of its first convolution.
 
     The defaults are compact, for a cohort of some hundred patients on a workstation;
     :class:`DenseNet121` has the published depth.
@@ -40,16 +50,15 @@ class DenseNet(Backbone):
         growth_rate: Channels that each layer adds.
         layers: Layers of each dense block; resolution is halved between blocks.
         bottleneck: Width of the 1x1x1 convolutions, in multiples of ``growth_rate``.
-        norm: ``batch``; ``instance`` for batches of one or two patients.
+        norm: ``batch``; ``instance`` or ``group`` for batches of one or two patients, and for bags
+            that are sent in chunks.
         activation: ``elu`` as in the paper, or ``relu``.
         dropout: Probability of dropping a new feature.
         pooling: How the last map becomes a vector; ``average_max`` concatenates both.
         pooled_regions: Regions whose mean features are added to the vector, from the map of each
             dense block but the last. The mean over a region does not depend on its size, whereas
             the mean over the field of view mixes how bright a zone is with how large it is.
-        dimensions: ``2d`` sends each axial slice through the same 2D network and takes the mean
-            over the slices (of their maxima, where the pooling is by maximum), as networks made
-            for photographs are applied to scans. The stem has the same setting.
+        dimensions: ``3d`` for volumes, ``2d`` for slices. The stem has the same setting.
     """
 
     def __init__(
@@ -59,16 +68,16 @@ class DenseNet(Backbone):
         growth_rate: int = 12,
         layers: tuple[int, ...] = (3, 3, 3),
         bottleneck: int = 2,
-        norm: Literal["batch", "instance"] = "batch",
+        norm: Norm = "batch",
         activation: Literal["elu", "relu"] = "elu",
         dropout: float = 0.0,
-        pooling: Literal["average", "max", "average_max"] = "average",
+        pooling: Pooling = "average",
         pooled_regions: tuple[str, ...] = (),
         dimensions: Dimensions = "3d",
     ) -> None:
         super().__init__()
         network = MonaiDenseNet(
-            spatial_dims=3,
+            spatial_dims=spatial_dims(dimensions),
             in_channels=in_channels,
             out_channels=1,
             init_features=in_channels,
@@ -77,14 +86,12 @@ class DenseNet(Backbone):
             bn_size=bottleneck,
             # In place, the backward hooks of Grad-CAM would raise (pytorch-grad-cam#147).
             act=(activation, {"inplace": False}),
-            norm=(norm, {"affine": True}),
+            norm=("batch" if norm == "group" else norm, {"affine": True}),
             dropout_prob=dropout,
         )
         self.features = network.features
         self.features.conv0 = nn.Identity()  # the stem is the first convolution
-        self.dimensions: Dimensions = dimensions
-        if dimensions == "2d":
-            slice_by_slice(self.features)
+        self.dimensions = dimensions
         self.activation = nn.ELU() if activation == "elu" else nn.ReLU()
         self.pooling = pooling
         channels = int(network.class_layers.out.in_features)
@@ -95,46 +102,49 @@ class DenseNet(Backbone):
             for block in range(1, len(layers)):
                 transition = getattr(network.features, f"transition{block}")
                 width = int(transition.norm.num_features)
-                self.taps[f"denseblock{block}"] = _norm(norm, dimensions)(width, affine=True)
+                self.taps[f"denseblock{block}"] = make_norm(norm, width, dimensions)
                 self.out_features += width * len(self.pooled_regions)
+        if norm == "group":
+            replace_batch_norms(self.features, norm, dimensions)
 
     def forward(self, features: Tensor, regions: RegionMaps | None = None) -> Tensor:
         """Return the pooled last feature map, and the pooled regions of the maps before it."""
         vectors: list[Tensor] = []
-        shares = self._masks(regions)
+        shares = _masks(self.pooled_regions, regions)
         for name, layer in self.features.named_children():
-            features = layer(features)  # (volume, channel, depth, height, width)
+            features = layer(features)  # (instance, channel, [depth,] height, width)
             if name in self.taps:
-                depth, height, width = features.shape[2:]
                 # From the shares of the map before: a mean of means, and much less to add up.
-                shares = functional.adaptive_avg_pool3d(shares, (depth, height, width))
+                shares = _coarser(shares, features)
                 tapped = self.activation(self.taps[name](features))
                 vectors.append(region_means(tapped, shares).flatten(1))
-        last = self.activation(features)
-        if self.pooling in ("average", "average_max"):
-            vectors.append(last.flatten(2).mean(dim=2))
-        if self.pooling in ("max", "average_max"):
-            in_plane = last.amax(dim=(3, 4))  # (volume, channel, slice)
-            vectors.append(in_plane.mean(2) if self.dimensions == "2d" else in_plane.amax(2))
+        vectors.append(pooled(self.activation(features), self.pooling))
         return torch.cat(vectors, dim=1)
 
-    def _masks(self, regions: RegionMaps | None) -> Tensor:
-        """Return (volume, pooled region, depth', height', width') of 0 and 1."""
-        if not self.pooled_regions:
-            return torch.empty(0)
-        if regions is None:
-            raise ValueError("a backbone with pooled_regions needs the region map")
-        masks = [regions.mask(region) for region in self.pooled_regions]
-        return torch.cat(masks, dim=1).float()
+
+def pooled(features: Tensor, pooling: Pooling) -> Tensor:
+    """Return a map's means, maxima or both, (instance, channel or twice as many)."""
+    cells = features.flatten(2)
+    found = {"average": lambda: cells.mean(dim=2), "max": lambda: cells.amax(dim=2)}
+    return torch.cat([found[name]() for name in pooling.split("_")], dim=1)
 
 
-def _norm(
-    norm: Literal["batch", "instance"], dimensions: Dimensions
-) -> type[nn.BatchNorm3d | nn.InstanceNorm3d]:
-    """Return the norm of a map."""
-    if norm == "batch":
-        return nn.BatchNorm3d
-    return nn.InstanceNorm3d if dimensions == "3d" else SliceNorm
+def _masks(names: tuple[str, ...], regions: RegionMaps | None) -> Tensor:
+    """Return (instance, region, [depth,] height, width) of 0 and 1, of the middle channel."""
+    if not names:
+        return torch.empty(0)
+    if regions is None:
+        raise ValueError("a backbone with pooled_regions needs the region map")
+    middle = regions.map(lambda bits: bits[:, [bits.shape[1] // 2]])
+    return torch.cat([middle.mask(name) for name in names], dim=1).float()
+
+
+def _coarser(shares: Tensor, features: Tensor) -> Tensor:
+    """Return the shares of the cells of a coarser map."""
+    if features.dim() == 4:
+        return functional.adaptive_avg_pool2d(shares, (features.shape[2], features.shape[3]))
+    depth, height, width = features.shape[2:]
+    return functional.adaptive_avg_pool3d(shares, (depth, height, width))
 
 
 def region_means(features: Tensor, shares: Tensor) -> Tensor:
@@ -143,11 +153,11 @@ def region_means(features: Tensor, shares: Tensor) -> Tensor:
     ``sum_v w_rv f_v / sum_v w_rv``, with w_rv the share of cell v that region r covers.
 
     Args:
-        features: (volume, channel, depth, height, width).
-        shares: (volume, region, depth, height, width), in [0, 1].
+        features: (instance, channel, [depth,] height, width).
+        shares: (instance, region, [depth,] height, width), in [0, 1].
 
     Returns:
-        (volume, region, channel).
+        (instance, region, channel).
     """
     shares = shares.flatten(2).to(features.dtype)
     total = shares @ features.flatten(2).transpose(1, 2)
@@ -171,10 +181,10 @@ class DenseNet121(DenseNet):
         self,
         in_channels: int,
         *,
-        norm: Literal["batch", "instance"] = "batch",
+        norm: Norm = "batch",
         activation: Literal["elu", "relu"] = "elu",
         dropout: float = 0.0,
-        pooling: Literal["average", "max", "average_max"] = "average",
+        pooling: Pooling = "average",
         pooled_regions: tuple[str, ...] = (),
         dimensions: Dimensions = "3d",
     ) -> None:

@@ -58,6 +58,16 @@ class TaskHead(nn.Module, ABC):
     def to_table(self, output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the columns of ``predictions.csv``, each (patient,)."""
 
+    def mean_over(self, outputs: Tensor, present: Tensor) -> Tensor:
+        """Return (patient, outputs): the mean over the instances, each judged on its own.
+
+        Args:
+            outputs: (patient, instance, outputs) of ``forward``.
+            present: (patient, instance) bool, at least one for each patient.
+        """
+        weight = present[..., None].to(outputs.dtype)
+        return outputs.where(present[..., None], 0.0).sum(1) / weight.sum(1)
+
     def labeled(self, targets: Mapping[str, Tensor]) -> Tensor:
         """Return (patient,) bool: who has every label of this task."""
         return torch.stack([targets[name].isfinite() for name in self.columns]).all(dim=0)
@@ -66,7 +76,7 @@ class TaskHead(nn.Module, ABC):
         """Return (patient,) bool: who the mean in the loss is taken over."""
         return self.labeled(targets)
 
-    def fit_baseline(self, output: Tensor, targets: Mapping[str, Tensor]) -> None:
+    def fit_baseline_hazard(self, output: Tensor, targets: Mapping[str, Tensor]) -> None:
         """Take from the training split's predictions what ``to_table`` needs; nothing by default.
 
         Args:
@@ -133,7 +143,7 @@ class CoxHead(TaskHead):
         return self.labeled(targets) & (targets[self.columns[1]] > 0)
 
     @torch.no_grad()
-    def fit_baseline(self, output: Tensor, targets: Mapping[str, Tensor]) -> None:
+    def fit_baseline_hazard(self, output: Tensor, targets: Mapping[str, Tensor]) -> None:
         """Take Breslow's baseline hazard from the training split's predictions."""
         known = self.labeled(targets)
         time, event = (targets[name][known] for name in self.columns)
@@ -202,6 +212,13 @@ class ClassHead(TaskHead):
         with torch.autocast(embedding.device.type, enabled=False):
             logits: Tensor = self.layer(embedding.float())
         return logits
+
+    def mean_over(self, outputs: Tensor, present: Tensor) -> Tensor:
+        """Return the log of the mean probability of each class, which are logits of the mean."""
+        log_probability = outputs.log_softmax(dim=2)
+        floor = torch.finfo(outputs.dtype).min
+        total = log_probability.where(present[..., None], floor).logsumexp(dim=1)
+        return total - present.sum(1, keepdim=True).log()
 
     def loss(
         self,

@@ -6,11 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from mtl_hcc.batch import RegionMaps
-from mtl_hcc.nn.slices import Dimensions, kernel_shape, padding_shape
+from mtl_hcc.nn.instances import Dimensions
 
 
 class Stem(nn.Module, ABC):
     """Turns images and region maps into the backbone's first feature map.
+
+    Attributes:
+        dimensions: Of the instances that it takes.
 
     Shapes:
         images: (instance, in_channels, depth, height, width), float in [0, 1]; without depth for
@@ -20,6 +23,7 @@ class Stem(nn.Module, ABC):
     """
 
     out_channels: int
+    dimensions: Dimensions = "3d"
 
     @abstractmethod
     def forward(self, images: Tensor, regions: RegionMaps) -> Tensor:
@@ -43,8 +47,7 @@ class RegionStem(Stem):
         regions: Regions that get a convolution each.
         kernel_size: Edge of the kernel in voxels.
         stride: Stride in voxels; the feature map is this much coarser than the image.
-        dimensions: ``3d`` for cubic kernels; ``2d`` convolves each axial slice on its own and keeps
-            the depth. The backbone has the same setting.
+        dimensions: ``3d`` for volumes, ``2d`` for slices. The backbone has the same setting.
     """
 
     def __init__(
@@ -58,22 +61,18 @@ class RegionStem(Stem):
         dimensions: Dimensions = "3d",
     ) -> None:
         super().__init__()
-        self.out_channels = out_channels
+        self.out_channels, self.dimensions = out_channels, dimensions
         self.regions = tuple(regions)
-        self.convolution = nn.Conv3d(
-            2 * in_channels * len(self.regions),
-            out_channels,
-            kernel_shape(kernel_size, dimensions),
-            stride=(stride if dimensions == "3d" else 1, stride, stride),
-            padding=padding_shape(kernel_size, dimensions),
-            bias=False,
+        self.convolution = _convolution(
+            2 * in_channels * len(self.regions), out_channels, kernel_size, stride, dimensions
         )
 
     def forward(self, images: Tensor, regions: RegionMaps) -> Tensor:
         """Return the summed region features."""
         masks = torch.cat([regions.mask(name) for name in self.regions], dim=1)
-        masks = masks.to(images.dtype)  # (volume, region, depth, height, width)
-        features: Tensor = self.convolution(torch.cat([images * masks, masks], dim=1))
+        masks = masks.to(images.dtype)  # (instance, region * channel, [depth,] height, width)
+        repeated = torch.cat([images] * len(self.regions), dim=1) if images.shape[1] > 1 else images
+        features: Tensor = self.convolution(torch.cat([repeated * masks, masks], dim=1))
         return features
 
 
@@ -98,17 +97,20 @@ class PlainStem(Stem):
         dimensions: Dimensions = "3d",
     ) -> None:
         super().__init__()
-        self.out_channels = out_channels
-        self.convolution = nn.Conv3d(
-            in_channels,
-            out_channels,
-            kernel_shape(kernel_size, dimensions),
-            stride=(stride if dimensions == "3d" else 1, stride, stride),
-            padding=padding_shape(kernel_size, dimensions),
-            bias=False,
-        )
+        self.out_channels, self.dimensions = out_channels, dimensions
+        self.convolution = _convolution(in_channels, out_channels, kernel_size, stride, dimensions)
 
     def forward(self, images: Tensor, regions: RegionMaps) -> Tensor:
         """Return the features of the image; ``regions`` is not looked at."""
         features: Tensor = self.convolution(images)
         return features
+
+
+def _convolution(
+    channels: int, out_channels: int, kernel_size: int, stride: int, dimensions: Dimensions
+) -> nn.Conv2d | nn.Conv3d:
+    """Return a convolution that keeps the size up to its stride."""
+    kind = nn.Conv2d if dimensions == "2d" else nn.Conv3d
+    return kind(
+        channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
+    )

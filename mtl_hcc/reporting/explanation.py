@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,32 @@ def explanation_tables(folder: Path) -> dict[str, TableFile]:
         folder: ``explanation/`` of a run.
     """
     made = {}
-    if (folder / "regions_pooled.csv").is_file():
-        made["regions"] = _regions(read_csv(folder / "regions_pooled.csv"))
-    if (folder / "sanity_pooled.csv").is_file():
-        made["sanity"] = _sanity(read_csv(folder / "sanity_pooled.csv"))
-    if (folder / "occlusion_pooled.csv").is_file():
-        made["occlusion"] = _occlusion(read_csv(folder / "occlusion_pooled.csv"))
+    for view, place in _explained(folder).items():
+        for name, tabulate in (
+            ("regions", _regions),
+            ("sanity", _sanity),
+            ("occlusion", _occlusion),
+        ):
+            path = place / f"{name}_pooled.csv"
+            if not path.is_file():
+                continue
+            file = tabulate(read_csv(path))
+            if view:
+                caption = f"View {view}. {file.caption}"
+                file = replace(file, name=f"{name}_{view}", caption=caption)
+            made[file.name] = file
     return made
+
+
+def _explained(folder: Path) -> dict[str, Path]:
+    """Return name of a view to its explanation; a model of one view has no folder for it."""
+    if (folder / "regions_pooled.csv").is_file() or not folder.is_dir():
+        return {"": folder}
+    return {
+        path.name: path
+        for path in sorted(folder.iterdir())
+        if (path / "regions_pooled.csv").is_file()
+    }
 
 
 def explanation_blocks(folder: Path) -> list[Block]:
@@ -60,16 +80,20 @@ def explanation_blocks(folder: Path) -> list[Block]:
                 missing=True,
             )
         ]
-    pictures = _some(sorted((folder / "overlays").glob("*.png")))
+    pictures = [
+        (path, f" (view {view})" if view else "")
+        for view, place in _explained(folder).items()
+        for path in _some(sorted((place / "overlays").glob("*.png")))
+    ]
     return [
         Picture(
             title="Activation maps of single patients" if place == 0 else "",
-            caption=f"{_task(path)}: where the network looked in one patient, as color over the "
-            "image, with the predicted survival. An example; the evidence are the pooled tables. "
-            "The name in the picture is the patient_id of the cohort's table.",
+            caption=f"{_task(path)}{of_view}: where the network looked in one patient, as color "
+            "over the image, with the predicted survival. An example; the evidence are the pooled "
+            "tables. The name in the picture is the patient_id of the cohort's table.",
             source=data_uri(_smaller(path), "png"),
         )
-        for place, path in enumerate(pictures)
+        for place, (path, of_view) in enumerate(pictures)
     ]
 
 

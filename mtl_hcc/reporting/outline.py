@@ -151,7 +151,7 @@ def section_of(name: str) -> str:
         >>> section_of("roc"), section_of("table_one_by_center"), section_of("something_new")
         ('discrimination', 'patients', 'more')
     """
-    return KNOWN[name].section if name in KNOWN else OF_THE_PAGE.get(name, (REST, ""))[0]
+    return KNOWN[name].section if name in KNOWN else _of_the_page(name)[0]
 
 
 def title_of(name: str) -> str:
@@ -163,7 +163,17 @@ def title_of(name: str) -> str:
     """
     if name in KNOWN:
         return KNOWN[name].title
-    return OF_THE_PAGE.get(name, ("", name.replace("_", " ").capitalize()))[1]
+    return _of_the_page(name)[1]
+
+
+def _of_the_page(name: str) -> tuple[str, str]:
+    """Return section and title; ``regions_liver`` is the table ``regions`` of the view liver."""
+    if name in OF_THE_PAGE:
+        return OF_THE_PAGE[name]
+    table, _, view = name.partition("_")
+    if OF_THE_PAGE.get(table, ("",))[0] == "explanation":
+        return "explanation", f"{OF_THE_PAGE[table][1]} ({view})"
+    return REST, name.replace("_", " ").capitalize()
 
 
 def how_to_read(name: str) -> str:

@@ -49,7 +49,7 @@ def predict_patients(
     )
 
 
-def fit_baselines(
+def fit_baseline_hazards(
     module: MultiTaskModule,
     outputs: dict[str, Tensor],
     targets: dict[str, Tensor],
@@ -64,7 +64,9 @@ def fit_baselines(
         train: (patient,) bool, who is in the training split.
     """
     for name, head in module.heads.items():
-        head.fit_baseline(outputs[name][train], {key: t[train] for key, t in targets.items()})
+        head.fit_baseline_hazard(
+            outputs[name][train], {key: t[train] for key, t in targets.items()}
+        )
 
 
 def prediction_rows(

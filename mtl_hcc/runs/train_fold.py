@@ -33,7 +33,7 @@ from mtl_hcc.runs.callbacks import (
     Patience,
 )
 from mtl_hcc.runs.checkpoint import export_model, read_checkpoint
-from mtl_hcc.runs.prediction_table import fit_baselines, predict_patients, prediction_rows
+from mtl_hcc.runs.prediction_table import fit_baseline_hazards, predict_patients, prediction_rows
 from mtl_hcc.runs.resume import checkpoint_to_resume
 from mtl_hcc.tracking.history import HistoryLogger
 from mtl_hcc.tracking.wandb_run import close, log_model, wandb_logger
@@ -183,7 +183,7 @@ def predict_fold(
     """Fit the baseline hazards on the training split, then return everybody's predictions."""
     outputs, targets, who = predict_patients(module, batches(datamodule), device=device)
     train = torch.as_tensor((who["split"] == "train").to_numpy())
-    fit_baselines(module, outputs, targets, train)
+    fit_baseline_hazards(module, outputs, targets, train)
     return prediction_rows(module, outputs, targets, who, fold=fold)
 
 

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +15,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.losses import EqualWeights, RiskBank, TaskWeighting
-from mtl_hcc.nn import ClinicalEncoder, CoxHead, EncoderParts, Fusion, TaskHead, build_network
+from mtl_hcc.nn import (
+    Backbone,
+    ClinicalEncoder,
+    CoxHead,
+    EncoderParts,
+    Fusion,
+    TaskHead,
+    build_network,
+)
 from mtl_hcc.training.epoch_outputs import EpochOutputs
 from mtl_hcc.training.finite import FiniteCheck
 from mtl_hcc.training.gather import gather_patients
@@ -36,17 +44,19 @@ class Step:
 
 
 class MultiTaskModule(lightning.LightningModule):
-    """Trains ``heads(fusion(encoder_1(view_1), ..., encoder_v(view_v), clinical))``.
+    """Trains ``pool(heads(fusion(encoder_1(view_1), ..., encoder_v(view_v), clinical)))``.
 
     A paper is a set of arguments. Leave out ``encoders`` for a clinical model, ``clinical`` for an
     imaging model.
 
     Args:
         heads: Task name to head; the head is given the width of the embedding.
-        fusion: Joins the encoders' vectors and the clinical one; given their width together.
+        fusion: Joins the encoders' vectors and the clinical one; given the width of each.
         encoders: Name of a view (``data.preparation.views``) to how it becomes a vector.
         clinical: Given the number of covariates.
         covariates: Names of the encoded covariates, in the order of ``PatientBatch.covariates``.
+        pool: ``score`` lets the heads judge each instance of the only encoder, which has no
+            aggregator then, and takes the mean of what they say: probabilities, log hazards.
         weighting: How the tasks' losses are combined.
         risk_bank: Patients of earlier batches that enlarge the risk sets of the Cox losses.
         target_decay: If given, the bank is written by an exponential moving average of the network
@@ -62,10 +72,11 @@ class MultiTaskModule(lightning.LightningModule):
         self,
         *,
         heads: dict[str, Callable[[int], TaskHead]],
-        fusion: Callable[[int], Fusion],
+        fusion: Callable[[Sequence[int]], Fusion],
         encoders: dict[str, EncoderParts] | None = None,
         clinical: Callable[[int], ClinicalEncoder] | None = None,
         covariates: list[str] | None = None,
+        pool: Literal["embedding", "score"] = "embedding",
         weighting: TaskWeighting | None = None,
         risk_bank: RiskBank | None = None,
         target_decay: float | None = None,
@@ -83,7 +94,9 @@ class MultiTaskModule(lightning.LightningModule):
         ):
             if not 0 <= value <= _LARGEST_NUMBER:
                 raise ValueError(f"model.{name} is {value:g}; expected 0 or more")
-        self.network = build_network(heads, fusion, encoders or {}, clinical, covariates or [])
+        self.network = build_network(
+            heads, fusion, encoders or {}, clinical, covariates or [], pool
+        )
         self.heads: dict[str, TaskHead] = dict(self.network.heads.items())  # type: ignore[arg-type]
         self.weighting = weighting or EqualWeights()
         self.weighting.start(list(self.heads))
@@ -116,6 +129,13 @@ class MultiTaskModule(lightning.LightningModule):
         return outputs
 
     # Training
+
+    def setup(self, stage: str) -> None:
+        """Take the weights that a backbone starts from; those of a checkpoint come after."""
+        if stage == "fit":
+            for part in self.network.modules():
+                if isinstance(part, Backbone):
+                    part.start()
 
     def on_fit_start(self) -> None:
         """Take the covariates' medians and scales from the training split."""

@@ -42,14 +42,17 @@ def test_each_shipped_variant_changes_what_its_name_says(shipped):
     values = designs(shipped)
     of_data = {name: v["data"] for name, v in values.items()}
     of_model = {name: v["model"] for name, v in values.items()}
+    encoder = {name: model["encoders"]["tumor"] for name, model in of_model.items()}
     assert of_data["no_arterial"]["phases"] == ["portal_venous", "delayed"]
-    assert of_model["no_arterial"]["aggregator"]["init_args"]["phases"] == 2
-    assert of_model["no_region_stems"]["stem"]["class_path"].endswith("PlainStem")
-    pooled = of_model["no_region_stems"]["backbone"]["init_args"]["pooled_regions"]
-    assert pooled == of_model["full"]["backbone"]["init_args"]["pooled_regions"]
-    assert of_model["no_regions"]["backbone"]["init_args"]["pooled_regions"] == []
-    flat = of_model["slices_2d"]
+    assert encoder["no_arterial"]["aggregator"]["init_args"]["phases"] == 2
+    assert encoder["no_region_stems"]["stem"]["class_path"].endswith("PlainStem")
+    pooled = encoder["no_region_stems"]["backbone"]["init_args"]["pooled_regions"]
+    assert pooled == encoder["full"]["backbone"]["init_args"]["pooled_regions"]
+    assert encoder["no_regions"]["backbone"]["init_args"]["pooled_regions"] == []
+    flat = encoder["slices_2d"]
+    assert flat["instances"]["class_path"].endswith("AxialSlices")
     assert [flat[part]["init_args"]["dimensions"] for part in ("stem", "backbone")] == ["2d"] * 2
+    assert flat["aggregator"]["init_args"]["within"]["class_path"].endswith("Mean")
     for name, left in (("no_jitter", "Rotation3D"), ("no_rotation", "TimeJitter")):
         (transform,) = of_data[name]["augmentation"]
         assert transform["class_path"].endswith(left)

@@ -5,11 +5,28 @@ import pytest
 import torch
 from tiny_networks import EDGE, linear_network, one_patient
 
-from mtl_hcc.explanation.activation_map import activation_maps, on_image_grid, task_score, weigh
+from mtl_hcc.batch import PatientBatch
+from mtl_hcc.explanation.activation_map import (
+    activation_maps,
+    of_phases,
+    on_image_grid,
+    task_score,
+    weigh,
+)
 from mtl_hcc.explanation.layers import MapLayer
-from mtl_hcc.nn import ClassHead, CoxHead
+from mtl_hcc.nn import AxialSlices, ClassHead, CoxHead, PatientNetwork, Stem, Volumes
 
 VOXELS = EDGE**3
+
+
+def stem_of(network: PatientNetwork) -> Stem:
+    return network.encoder("tumor").stem
+
+
+def image_of(batch: PatientBatch) -> torch.Tensor:
+    return batch.views["tumor"].images[0]
+
+
 STEM = [1.0, -2.0, 0.5]
 OS = [0.3, -0.2, 0.4, -0.7, 0.1, 0.9]  # three channels of phase 1, three of phase 2
 MVI = [[0.1, 0.2, 0.3, 0.0, 0.0, 0.0], [0.6, -0.1, 0.3, 0.2, 0.2, -0.5]]
@@ -18,8 +35,8 @@ MVI = [[0.1, 0.2, 0.3, 0.0, 0.0, 0.0], [0.6, -0.1, 0.3, 0.2, 0.2, -0.5]]
 @pytest.mark.parametrize("method", ["gradcam", "hirescam"])
 def test_the_map_of_a_linear_network_is_the_image_times_its_weights(method):
     network, batch = linear_network(STEM, os=OS, mvi=MVI), one_patient()
-    maps, outputs = activation_maps(network, batch, network.image.stem, method=method)
-    image = batch.images[0].numpy()
+    maps, outputs = activation_maps(network, batch, stem_of(network), method=method)
+    image = image_of(batch).numpy()
     stem, heads = np.array(STEM), {"os": np.array(OS), "mvi": np.array(MVI[1]) - np.array(MVI[0])}
     for task, weights in heads.items():
         per_phase = weights.reshape(2, 3) @ stem  # how a phase's mean enters the score
@@ -36,27 +53,27 @@ def test_without_the_floor_at_zero_hirescam_adds_up_to_the_score_of_a_linear_net
         linear_network([1.0], os=[0.4, 0.2], mvi=[[0.0, 0.0], [1.0, 1.0]]),
         one_patient(),
     )
-    maps, outputs = activation_maps(network, batch, network.image.stem, method="hirescam")
+    maps, outputs = activation_maps(network, batch, stem_of(network), method="hirescam")
     assert maps["os"].sum() == pytest.approx(float(outputs["os"]), rel=1e-5)
 
 
 def test_features_pooled_in_the_tumor_are_kept_apart_by_hirescam_only():
     network = linear_network([1.0], os=[1.0, 1.0], mvi=[[0.0, 0.0], [1.0, 1.0]], of_tumor=True)
     batch = one_patient()
-    inside = (batch.regions[0] & 2 > 0).numpy()
-    fine, _ = activation_maps(network, batch, network.image.stem, method="hirescam")
+    inside = (batch.views["tumor"].regions[0] & 2 > 0).numpy()
+    fine, _ = activation_maps(network, batch, stem_of(network), method="hirescam")
     assert (fine["os"][~inside] == 0).all()
-    np.testing.assert_allclose(fine["os"][inside], batch.images[0].numpy()[inside] / 8, rtol=1e-5)
-    coarse, _ = activation_maps(network, batch, network.image.stem, method="gradcam")
-    expected = batch.images[0].numpy() / VOXELS  # the mean gradient is the same everywhere
+    np.testing.assert_allclose(fine["os"][inside], image_of(batch).numpy()[inside] / 8, rtol=1e-5)
+    coarse, _ = activation_maps(network, batch, stem_of(network), method="gradcam")
+    expected = image_of(batch).numpy() / VOXELS  # the mean gradient is the same everywhere
     np.testing.assert_allclose(coarse["os"], expected, rtol=1e-5)
 
 
 def test_an_absent_phase_has_no_map_and_does_not_change_that_of_the_other():
     network = linear_network(STEM, os=OS, mvi=MVI)
-    both, _ = activation_maps(network, one_patient(), network.image.stem, method="gradcam")
+    both, _ = activation_maps(network, one_patient(), stem_of(network), method="gradcam")
     one, _ = activation_maps(
-        network, one_patient(present=[False, True]), network.image.stem, method="gradcam"
+        network, one_patient(present=[False, True]), stem_of(network), method="gradcam"
     )
     assert one["os"].shape == (1, EDGE, EDGE, EDGE)
     np.testing.assert_allclose(one["os"][0], both["os"][1], rtol=1e-6)
@@ -65,8 +82,8 @@ def test_an_absent_phase_has_no_map_and_does_not_change_that_of_the_other():
 def test_no_hook_is_left_behind():
     network, batch = linear_network(STEM, os=OS, mvi=MVI), one_patient()
     before = network(batch)["os"]
-    activation_maps(network, batch, network.image.stem, method="gradcam")
-    assert not network.image.stem._forward_hooks
+    activation_maps(network, batch, stem_of(network), method="gradcam")
+    assert not stem_of(network)._forward_hooks
     torch.testing.assert_close(network(batch)["os"], before)
 
 
@@ -98,3 +115,15 @@ def test_cells_come_to_lie_where_the_layer_says():
     np.testing.assert_allclose(values[4, 10:, 2], 1, err_msg="beyond the last center, at 9.5")
     np.testing.assert_allclose(values[[0, 2, 4, 6, 8], 10, 2], [0, 0.5, 1, 0.5, 0], atol=1e-6)
     np.testing.assert_allclose(values[4, 10, :5], [0, 0.5, 1, 0.5, 0], atol=1e-6)
+
+
+def test_maps_of_slices_are_put_back_to_their_places():
+    view = one_patient(present=[True, False]).views["tumor"]
+    cells = np.arange(2 * 9, dtype=np.float32).reshape(2, 3, 3)
+    arterial, delayed = of_phases(cells, view, AxialSlices(of=["tumor"]))
+    assert arterial.shape == (EDGE, 3, 3)
+    np.testing.assert_array_equal(arterial[2:4], cells)
+    assert not arterial[[0, 1, 4, 5]].any()
+    assert not delayed.any()
+    volume = np.ones((1, 3, 3, 3), np.float32)
+    assert [m.mean() for m in of_phases(volume, view, Volumes())] == [1, 0]

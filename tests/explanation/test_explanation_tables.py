@@ -6,7 +6,13 @@ import torch
 from tiny_networks import linear_network, one_patient
 
 from mtl_hcc.explanation.occlusion_tables import occlusion_table, pooled_occlusion
-from mtl_hcc.explanation.record import Record, folder_name, read_record, write_record
+from mtl_hcc.explanation.record import (
+    OF_INSTANCES,
+    Record,
+    folder_name,
+    read_record,
+    write_record,
+)
 from mtl_hcc.explanation.region_tables import (
     pooled_regions,
     pooled_sanity,
@@ -99,15 +105,14 @@ def occlusion_records(network, number: int):
     for seed in range(number):
         last = seed == number - 1
         batch = one_patient(seed=seed, present=[True, not last])
-        vectors = batch.images[0].mean(dim=(1, 2, 3))[:, None] * batch.phase_present[0][:, None]
+        bag = network.bags(batch)["tumor"]
         scores = {name: float(out[0, -1]) for name, out in network(batch).items()}
         record = Record(f"P{seed}", "external", "VI", scores=scores)
         record.present = ["arterial", "delayed"][: 1 if last else 2]
         record.outcomes = {"os_days": 100.0 + 37 * (seed % 5), "os_event": 1.0, "mvi": None}
         record.arrays = {
-            "vectors": vectors.numpy(),
-            "phase_present": batch.phase_present[0].numpy(),
-        }
+            f"tumor.{name}": getattr(bag, name)[0].contiguous().numpy() for name in OF_INSTANCES
+        } | {"tumor.phases": np.array(2)}
         record.occluded = {"tumor": {"os": scores["os"] + 1, "mvi": 0.0}}
         records.append(record)
     return records
@@ -117,12 +122,12 @@ def test_occlusion_rows_say_the_change_and_the_pool_the_drop_of_the_metric():
     network = linear_network([1.0], os=[3.0, -5.0], mvi=[[0.0, 0.0], [1.0, 2.0]])
     module, records = Module(network), occlusion_records(network, 8)
     with torch.no_grad():
-        table = occlusion_table(module, records, ["arterial", "delayed"])
+        table = occlusion_table(module, "tumor", records, ["arterial", "delayed"])
     rows = table.query("task == 'os'").set_index(["name", "patient_id"])
     assert (rows.loc["tumor", "change"].round(6) == 1).all()
     assert len(rows.loc["arterial"]) == 8
     assert len(rows.loc["delayed"]) == 7, "the last patient never had it"
-    first = np.array([record.arrays["vectors"][0, 0] for record in records])
+    first = np.array([record.arrays["tumor.features"][0, 0] for record in records])
     np.testing.assert_allclose(
         rows.loc["arterial", "change"], 3.0 * (first.mean() - first), atol=1e-6
     )

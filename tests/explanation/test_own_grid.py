@@ -15,7 +15,7 @@ from mtl_hcc.explanation.own_grid import on_own_grid, own_map, own_space, write_
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.patient import Patient
 
-GRID = Grid.around((12.0, -31.0, 77.0), field_of_view_mm=64, spacing_mm=2)
+GRID = Grid.around((12.0, -31.0, 77.0), field_mm=(64, 64, 64), spacing_mm=(2, 2, 2))
 BLOB = (16.0, -25.0, 70.0)
 """Where the blob lies, x, y, z in mm, LPS."""
 
@@ -117,7 +117,7 @@ def test_a_registered_phase_gets_its_map_in_its_own_space(tmp_path):
         {"portal_venous": tmp_path / "portal_venous_regions.nii.gz"},
     )
     recipe = one_view(phases=["portal_venous", "delayed"], registration="rigid")
-    grid = Grid.around((40, 40, 36), field_of_view_mm=48, spacing_mm=2)
+    grid = Grid.around((40, 40, 36), field_mm=(48, 48, 48), spacing_mm=(2, 2, 2))
     middle = np.zeros(grid.shape, np.float32)
     middle[10:14, 10:14, 10:14] = 1  # around (40, 40, 36) mm in the portal venous phase
     for phase, left in (("portal_venous", 0), ("delayed", 6)):

@@ -5,31 +5,48 @@ import pytest
 import torch
 
 from mtl_hcc.explanation.randomization import STAGES, randomized, rank_correlation
-from mtl_hcc.nn import Concatenate, CoxHead, DenseNet, FullyConnected, RegionStem
-from mtl_hcc.nn.network import ImageEncoder, PatientNetwork
+from mtl_hcc.nn import (
+    Concatenate,
+    CoxHead,
+    DenseNet,
+    EncoderParts,
+    FullyConnected,
+    Nested,
+    PatientNetwork,
+    RegionStem,
+    Transformer,
+    build_network,
+)
 
 
 def network() -> PatientNetwork:
     torch.manual_seed(0)
-    backbone = DenseNet(8, growth_rate=4, layers=(1, 1))
-    for module in backbone.modules():
+    parts = EncoderParts(
+        stem=lambda channels: RegionStem(channels, out_channels=8),
+        backbone=lambda channels: DenseNet(channels, growth_rate=4, layers=(1, 1)),
+        aggregator=lambda width: Concatenate(width, phases=2),
+    )
+    made = build_network(
+        {"os": lambda width: CoxHead(width, endpoint="os")},
+        lambda widths: FullyConnected(widths, widths=(4,)),
+        {"tumor": parts},
+        None,
+        [],
+    )
+    for module in made.modules():
         if isinstance(module, torch.nn.BatchNorm3d):
             module.running_mean.normal_()
-    aggregator = Concatenate(backbone.out_features, phases=2)
-    image = ImageEncoder(stem=RegionStem(out_channels=8), backbone=backbone, aggregator=aggregator)
-    fusion = FullyConnected(aggregator.out_features, widths=(4,))
-    heads = {"os": CoxHead(4, endpoint="os")}
-    return PatientNetwork(image=image, clinical=None, fusion=fusion, heads=heads).eval()
+    return made.eval()
 
 
 def changed(one: PatientNetwork, other: PatientNetwork) -> set[str]:
-    parts = {"heads": "heads", "fusion": "fusion", "image.backbone": "backbone"}
+    parts = {"heads": "heads", "fusion": "fusion", "encoders.tumor.backbone": "backbone"}
     found = set()
     for name, value in one.state_dict().items():
         if not torch.equal(value, other.state_dict()[name]):
             (part,) = [
                 said
-                for prefix, said in {**parts, "image.stem": "stem"}.items()
+                for prefix, said in {**parts, "encoders.tumor.stem": "stem"}.items()
                 if name.startswith(prefix)
             ]
             found.add(part)
@@ -40,11 +57,23 @@ def test_the_weights_are_drawn_anew_from_the_heads_down():
     trained = network()
     before = {name: value.clone() for name, value in trained.state_dict().items()}
     seen = []
-    for stage, copy in randomized(trained, seed=1):
+    for stage, copy in randomized(trained, "tumor", seed=1):
         seen.append(stage)
         assert changed(trained, copy) == set(seen)
     assert tuple(seen) == STAGES
     assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())
+
+
+def test_no_weight_of_an_aggregator_stays():
+    trained = network()
+    encoder = trained.encoder("tumor")
+    width = encoder.backbone.out_features
+    encoder.aggregator = Nested(width, within=Transformer, over=Concatenate)
+    for parameter in encoder.aggregator.parameters():
+        torch.nn.init.normal_(parameter.data)
+    copy = dict(randomized(trained, "tumor", seed=1))["fusion"].encoder("tumor")
+    for name, weight in encoder.aggregator.named_parameters():
+        assert not weight.equal(copy.aggregator.get_parameter(name)), name
 
 
 def test_the_same_seed_draws_the_same_weights_and_leaves_the_generator_alone():
@@ -53,7 +82,8 @@ def test_the_same_seed_draws_the_same_weights_and_leaves_the_generator_alone():
     expected = torch.rand(3)
     torch.manual_seed(5)
     first, again, other = (
-        [copy for _, copy in randomized(trained, seed=seed)][-1].state_dict() for seed in (1, 1, 2)
+        [copy for _, copy in randomized(trained, "tumor", seed=seed)][-1].state_dict()
+        for seed in (1, 1, 2)
     )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["heads.os.layer.weight"], other["heads.os.layer.weight"])

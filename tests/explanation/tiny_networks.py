@@ -82,7 +82,7 @@ def linear_network(
         backbone=MeanBackbone(len(stem), of_tumor=of_tumor),
         aggregator=joined,
     )
-    fusion = FullyConnected(joined.out_features, widths=())
+    fusion = FullyConnected([joined.out_features], widths=())
     network = PatientNetwork(encoders={"tumor": image}, clinical=None, fusion=fusion, heads=heads)
     return network.requires_grad_(False).eval()
 

@@ -168,7 +168,7 @@ def survival_cohort(patients: int = 200) -> tuple[Tensor, dict[str, Tensor]]:
 def test_survival_probabilities_are_those_of_the_breslow_estimator_of_scikit_survival():
     risk, labels = survival_cohort()
     head = CoxHead(WIDTH, endpoint="os")
-    head.fit_baseline(risk, labels)
+    head.fit_baseline_hazard(risk, labels)
     oracle = BreslowEstimator().fit(
         risk[:, 0].numpy().astype(float),
         labels["os_event"].numpy().astype(bool),
@@ -188,7 +188,7 @@ def test_survival_probabilities_are_those_of_the_breslow_estimator_of_scikit_sur
 def test_a_horizon_beyond_the_follow_up_of_the_training_split_stays_empty():
     risk, labels = survival_cohort()
     head = CoxHead(WIDTH, endpoint="os", horizons_days=(365, 2500, 3000))
-    head.fit_baseline(risk, labels)
+    head.fit_baseline_hazard(risk, labels)
     table = head.to_table(risk, labels)
     assert table["survival_365"].isfinite().all()
     assert table["survival_2500"].isnan().all(), "nobody is followed beyond the last day"
@@ -199,16 +199,16 @@ def test_a_horizon_beyond_the_follow_up_of_the_training_split_stays_empty():
 def test_without_labels_or_events_there_is_no_baseline_and_no_survival(blank: str):
     risk, labels = survival_cohort(10)
     head = CoxHead(WIDTH, endpoint="os")
-    head.fit_baseline(risk, labels | {blank: torch.full((10,), torch.nan)})
+    head.fit_baseline_hazard(risk, labels | {blank: torch.full((10,), torch.nan)})
     assert head.to_table(risk, labels)["survival_365"].isnan().all()
-    head.fit_baseline(risk, labels | {"os_event": torch.zeros(10)})
+    head.fit_baseline_hazard(risk, labels | {"os_event": torch.zeros(10)})
     assert head.to_table(risk, labels)["survival_365"].isnan().all()
 
 
 def test_a_baseline_of_another_size_travels_in_the_state_dict():
     risk, labels = survival_cohort()
     trained, fresh = CoxHead(WIDTH, endpoint="os"), CoxHead(WIDTH, endpoint="os")
-    trained.fit_baseline(risk, labels)
+    trained.fit_baseline_hazard(risk, labels)
     fresh.load_state_dict(trained.state_dict())
     first, second = (head.to_table(risk, labels) for head in (trained, fresh))
     torch.testing.assert_close(second, first, rtol=0, atol=0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from made_runs import SPLITS, write_run
+from made_runs import SPLITS, write_explanation, write_run
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -15,7 +15,8 @@ from mtl_hcc.metrics.comparisons import compare_models
 from mtl_hcc.metrics.evaluate_predictions import evaluate_predictions
 from mtl_hcc.reporting import report_processes
 from mtl_hcc.reporting.blocks import cell
-from mtl_hcc.reporting.outline import SECTIONS
+from mtl_hcc.reporting.explanation import explanation_blocks, explanation_tables
+from mtl_hcc.reporting.outline import SECTIONS, in_section
 from mtl_hcc.reporting.report_folder import write_report
 from mtl_hcc.reporting.report_processes import ReportProcesses
 from mtl_hcc.reporting.run_folder import read_runs
@@ -175,6 +176,23 @@ def test_explanation_and_ablation_of_the_run_are_shown(made):
     for text in ("0.31 (0.25 to 0.37)", "portal venous", "0.005", "no rotation", "0.650"):
         assert text in made.text, text
     assert (made.folder / "tables" / "regions.csv").is_file()
+
+
+def test_an_explanation_of_several_views_has_tables_and_pictures_of_each(tmp_path):
+    for view in ("liver", "tumor"):
+        write_explanation(tmp_path / view)
+        (tmp_path / view / "explanation").rename(tmp_path / f"{view}_explanation")
+    folder = tmp_path / "explanation"
+    folder.mkdir()
+    for view in ("liver", "tumor"):
+        (tmp_path / f"{view}_explanation").rename(folder / view)
+    tables = explanation_tables(folder)
+    assert sorted(tables) == ["regions_liver", "regions_tumor", "sanity_liver", "sanity_tumor"]
+    assert tables["regions_liver"].caption.startswith("View liver. ")
+    assert all(name == table.name for name, table in tables.items())
+    assert set(in_section("explanation", tables)) == set(tables)
+    assert len(explanation_blocks(folder)) == 2
+    assert "not explained" in explanation_blocks(tmp_path / "none")[0].text
 
 
 def test_maps_are_shown_beside_those_of_a_network_that_learned_nothing(made):

@@ -26,20 +26,31 @@ from torch.nn.parallel import DistributedDataParallel
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.losses import RiskBank, UncertaintyWeights
-from mtl_hcc.nn import Concatenate, DenseNet, RegionStem
+from mtl_hcc.nn import (
+    AxialSlices,
+    Concatenate,
+    DenseNet,
+    EncoderParts,
+    GatedAttention,
+    GatedFusion,
+    Mean,
+    Nested,
+    RegionStem,
+)
 from mtl_hcc.runs.train_fold import train_fold
 from mtl_hcc.training.module import MultiTaskModule
 
 PATIENTS = 11
 SHARES = ([0, 1, 2, 3, 4, 5, 6], [7, 8, 9, 10])  # uneven
-CASES = ["all labels", "no events", "no labels", "no phases", "nobody labeled"]
+VIEWS = ("liver", "tumor")
+CASES = ["all labels", "no events", "no labels", "no phases", "no liver view", "nobody labeled"]
 DROPOUT = '{"class_path": "PhaseDropout", "init_args": {"probability": 0.3}}'
 FLAGS = ["--trainer.max_epochs", "2", "--data.augmentation+", DROPOUT]
 
 
 def batch_of(case: str) -> PatientBatch:
     """Return the global batch; what a case lacks, the second rank's patients lack."""
-    batch = with_images(tiny_batch(PATIENTS))
+    batch = with_images(tiny_batch(PATIENTS), views=VIEWS)
     second = slice(SHARES[1][0], None)
     if case == "no events":
         batch.targets["os_event"][second] = 0
@@ -47,17 +58,30 @@ def batch_of(case: str) -> PatientBatch:
     if case in ("no labels", "nobody labeled"):
         for values in batch.targets.values():
             values[second if case == "no labels" else slice(None)] = torch.nan
-    if case == "no phases":
-        batch.phase_present[second] = False
+    if case in ("no phases", "no liver view"):
+        batch.views["liver"].phase_present[second] = False
+        batch.views["tumor"].phase_present[second] = case == "no liver view"
     return batch
 
 
 def module_with_bank() -> MultiTaskModule:
     torch.manual_seed(0)
-    return tiny_module(
-        stem=RegionStem(out_channels=4),
+    flat = {"dimensions": "2d"}
+    liver = EncoderParts(  # a bag of slices, sent in chunks
+        instances=AxialSlices(),
+        stem=lambda channels: RegionStem(channels, out_channels=4, **flat),
+        backbone=lambda c: DenseNet(c, growth_rate=4, layers=(1, 1), norm="instance", **flat),
+        aggregator=lambda width: Nested(width, within=GatedAttention, over=Mean),
+        instances_per_chunk=100,
+    )
+    tumor = EncoderParts(
+        stem=lambda channels: RegionStem(channels, out_channels=4),
         backbone=lambda c: DenseNet(c, growth_rate=4, layers=(1, 1), norm="instance"),
         aggregator=Concatenate,
+    )
+    return tiny_module(
+        encoders={"liver": liver, "tumor": tumor},
+        fusion=lambda parts: GatedFusion(parts, width=8, dropout=0.0),
         weighting=UncertaintyWeights(),  # a weight that every rank learns after gathering
         risk_bank=RiskBank(endpoints=["os"], capacity=32),
         target_decay=0.9,
@@ -101,7 +125,9 @@ def flags_of(folder: Path, *flags: str) -> tuple[ArgumentParser, Namespace]:
     """Return the config of a run without dropout and batch norm, on the store in ``folder``."""
     settings: dict[str, Any] = dict(IMAGE_SETTINGS)
     backbone = {"growth_rate": 4, "layers": [1, 1], "norm": "instance"}
-    settings["model__backbone"] = {"class_path": "DenseNet", "init_args": backbone}
+    image = IMAGE_SETTINGS["model__encoders"]["tumor"]
+    image = image | {"backbone": {"class_path": "DenseNet", "init_args": backbone}}
+    settings["model__encoders"] = {"tumor": image}
     settings["model__clinical"] = "ClinicalEncoder"
     settings["model__fusion"] = {"class_path": "FullyConnected", "init_args": {"dropout": 0.0}}
     return tiny_config(folder, *FLAGS, *flags, **settings)

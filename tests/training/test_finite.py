@@ -164,7 +164,7 @@ def test_a_loss_that_is_nan_makes_the_sum_nan():
 
 def test_what_is_odd_about_inputs_is_said_patient_by_patient():
     batch = with_images(tiny_batch(4))
-    batch.images[2, 1, 0, 0, :3] = torch.nan
+    batch.views["tumor"].images[2, 1, 0, 0, :3] = torch.nan
     batch.covariates[1, 1] = 1e30
     assert odd_inputs(batch, ["age_years", "afp_ng_ml"]) == [
         "patient P001 has 1e+30 as afp_ng_ml",

@@ -10,6 +10,7 @@ import pytorch_lightning as lightning
 import torch
 from lifelines.utils import concordance_index
 from pytorch_lightning.loggers.logger import DummyLogger
+from safetensors.torch import save_file
 from sklearn.metrics import f1_score, roc_auc_score
 from tiny_training import rows_of, tiny_batch, tiny_module
 from torch import Tensor
@@ -25,7 +26,7 @@ from mtl_hcc.losses import (
     UncertaintyWeights,
     neg_partial_log_likelihood,
 )
-from mtl_hcc.nn import CoxHead
+from mtl_hcc.nn import CoxHead, EncoderParts, Mean, PlainStem, ResNet
 from mtl_hcc.training.epoch_outputs import c_index
 from mtl_hcc.training.module import MultiTaskModule
 from mtl_hcc.training.schedule import schedule_factor
@@ -379,3 +380,26 @@ def test_the_c_index_of_an_epoch_does_not_depend_on_the_unit_of_the_log_hazard()
     time, event = torch.tensor([10.0, 40.0, 30.0, 20.0]), torch.tensor([1.0, 1.0, 1.0, 1.0])
     assert c_index(log_hazard, time, event) == pytest.approx(5.5 / 6)
     assert c_index(1e-12 * log_hazard, time, event) == pytest.approx(5.5 / 6)
+
+
+def test_a_training_starts_from_the_weights_that_a_backbone_names_and_nothing_else_reads_them(
+    tmp_path,
+):
+    path = tmp_path / "weights.safetensors"
+    stored = dict(ResNet(4, width=4, dimensions="3d").features.state_dict())
+    save_file(stored, path)
+    parts = EncoderParts(
+        stem=lambda channels: PlainStem(channels, out_channels=4),
+        backbone=lambda channels: ResNet(channels, width=4, weights=str(path)),
+        aggregator=Mean,
+    )
+    module = tiny_module(encoders={"tumor": parts})
+    weights = module.network.encoder("tumor").backbone.features.state_dict()
+    module.setup("predict")
+    assert not weights["layer1.0.conv1.weight"].equal(stored["layer1.0.conv1.weight"])
+    module.setup("fit")
+    assert weights["layer1.0.conv1.weight"].equal(stored["layer1.0.conv1.weight"])
+    path.unlink()
+    tiny_module(encoders={"tumor": parts}).setup("predict")
+    with pytest.raises(ConfigError, match="No such file"):
+        module.setup("fit")
