@@ -91,7 +91,7 @@ def _check_variant(name: Any, settings: Any, where: str) -> None:
         found = f"{FULL!r} is the design of the config, which is always trained"
         raise _wrong(found, where, "another name", "Rename or remove the variant.")
     if not isinstance(settings, dict) or not settings:
-        right = "settings as in a config file, e.g. data: {augmentation: []}"
+        right = "settings as in a config file, e.g. data: {rounds: 1}"
         raise _wrong(f"its settings are {settings!r}", where, right, "Say what it changes.")
 
 

@@ -13,6 +13,7 @@ from jsonargparse import ArgumentParser
 from mtl_hcc.ablation.study_file import FULL, AblationStudy
 from mtl_hcc.command_line.config import config_from_dict, instantiate, read_config, settled_config
 from mtl_hcc.command_line.fit_settings import wandb_mode
+from mtl_hcc.command_line.named_parts import completed
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.runs.run_many import PlannedRun
 
@@ -106,7 +107,7 @@ def plan_ablation(parser: ArgumentParser, flags: Sequence[str], study: AblationS
     for name, settings in study.variants.items():
         where, change = f"{study.path}, variant {name!r}", _in_words(settings)
         try:
-            text = yaml.safe_dump(settings, sort_keys=False)
+            text = yaml.safe_dump(completed(settings, full), sort_keys=False)
             changed = _planned(parser, [*flags, "--config", text])
             _refuse_other_patients(full, changed)
             if changed == full:

@@ -16,8 +16,9 @@ from pytorch_lightning import Trainer
 
 from mtl_hcc.command_line.fit_settings import FitSettings
 from mtl_hcc.command_line.misspelling import moved_settings, settings_of, suggestions
+from mtl_hcc.command_line.named_parts import check_names_kept
 from mtl_hcc.command_line.plain_yaml import plain_yaml
-from mtl_hcc.command_line.what_is_trained import trains_table
+from mtl_hcc.command_line.what_is_trained import given_configs, trains_table
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.estimators import TableEstimator
@@ -111,6 +112,7 @@ def read_config(parser: ArgumentParser, arguments: Sequence[str] | None = None) 
     except ArgumentError as error:
         raise _explain(parser, str(error), where=_config_files(given)) from error
     _check_empty(parser, config)
+    check_names_kept(given_configs(given), where=_config_files(given))
     return config
 
 

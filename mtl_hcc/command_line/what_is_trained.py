@@ -6,6 +6,7 @@ The schema of the config depends on it, so it is looked up before the parser is 
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -66,14 +67,29 @@ def _flag_keys(arguments: Sequence[str]) -> Iterator[str]:
                 yield name.partition(".")[0]
 
 
-def _file_keys(file: str) -> list[str]:
-    """Return the sections that a YAML sets; of what cannot be read the parser says why."""
+def given_configs(arguments: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what the configs of a command line say, in their order; unreadable ones are left out.
+
+    Args:
+        arguments: Flags of the command line.
+    """
+    contents = [_content(file) for file in _config_files(arguments)]
+    return [content for content in contents if isinstance(content, dict)]
+
+
+def _content(file: str) -> Any:
+    """Return the content of a YAML file, or of a YAML text; None where it cannot be read."""
     try:
         path = Path(file)
         text = path.read_text(encoding="utf-8") if path.is_file() else file
-        content = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
-        return ["model"]
+        return None
+
+
+def _file_keys(file: str) -> list[str]:
+    """Return the sections that a YAML sets; of what cannot be read the parser says why."""
+    content = _content(file)
     if not isinstance(content, dict):
         return ["model"]
     return [str(key).partition(".")[0] for key, value in content.items() if value is not None]

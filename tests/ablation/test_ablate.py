@@ -18,9 +18,20 @@ from mtl_hcc.training.module import MultiTaskModule
 IMAGE_VARIANTS = {
     "two_phases_2d": {
         "model": {
-            "stem": {"init_args": {"dimensions": "2d"}},
-            "backbone": {"init_args": {"dimensions": "2d"}},
-            "aggregator": {"init_args": {"phases": 2}},
+            "encoders": {
+                "tumor": {
+                    "instances": "AxialSlices",
+                    "stem": {"init_args": {"dimensions": "2d"}},
+                    "backbone": {"init_args": {"dimensions": "2d"}},
+                    "aggregator": {
+                        "class_path": "Nested",
+                        "init_args": {
+                            "within": "Mean",
+                            "over": {"class_path": "Concatenate", "init_args": {"phases": 2}},
+                        },
+                    },
+                }
+            }
         },
         "data.phases": ["arterial", "portal_venous"],
     }
@@ -65,7 +76,7 @@ def test_a_whole_study_on_images_gives_the_table_with_paired_intervals(
     # A 2D model of two phases is exported and loaded like any other.
     module, config = load_model(run / "ablation" / "two_phases_2d_seed0")
     assert config["data"]["phases"] == ["arterial", "portal_venous"]
-    assert module.network.image.stem.convolution.weight.shape[2:] == (1, 3, 3)
+    assert module.network.encoder("tumor").stem.convolution.weight.shape[2:] == (3, 3)
     # Printed: a line for each run, then the table.
     number = r"[01]\.\d{3}"
     line = rf"two_phases_2d_seed1: external OS C-index {number}, .*AUC {number}"
@@ -74,7 +85,8 @@ def test_a_whole_study_on_images_gives_the_table_with_paired_intervals(
     assert "4/4" in done.out
     text = (run / "ablation.md").read_text()
     assert "| MVI AUC | two phases 2d |" in text
-    assert "model.aggregator.init_args.phases: 2, data.phases: [arterial, portal_venous]`" in text
+    assert "model.encoders.tumor.instances: AxialSlices" in text
+    assert "data.phases: [arterial, portal_venous]`" in text
 
 
 def test_given_again_only_what_changed_is_trained_and_other_folds_are_refused(

@@ -105,7 +105,7 @@ def test_dotted_and_nested_settings_are_the_same(make_plan):
 
 
 def test_another_preparation_gets_a_store_of_its_own_with_the_same_splits(tmp_path):
-    variants = "variants: {coarse: {data: {preparation: {spacing_mm: 3.0}}}}"
+    variants = "variants: {coarse: {data: {preparation: {views: {tumor: {spacing_mm: 3.0}}}}}}"
     (tmp_path / "study.yaml").write_text(variants)
     study = read_study(tmp_path / "study.yaml")
     plan = plan_ablation(build_parser(""), ["--config", str(SHIPPED[0])], study)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813  (its usual abbreviation)
 from drawing import to_image
-
 from one_view import one_view
+
 from mtl_hcc.imaging.prepare_patient import prepare_patient
 from mtl_hcc.imaging.region_statistics import region_statistics
 from mtl_hcc.imaging.scan import read_scans
@@ -88,7 +88,7 @@ def test_preparing_a_patient_measures_them(write_patient):
         for region in ("tumor", "margin"):
             assert np.isfinite(quality[f"{phase}_{region}_mean"])
             assert quality[f"{phase}_{region}_sd"] >= 0
-    other = Preparation(spacing_mm=5.0, field_of_view_mm=40.0, clip_percentiles=(20, 80))
+    other = one_view(spacing_mm=5.0, field_of_view_mm=40.0, clip_percentiles=(20, 80))
     coarse = prepare_patient(write_patient(), other).quality
     names = [name for name in quality if name.endswith(("tumor_mean", "tumor_sd", "margin_sd"))]
     assert len(names) == 9

@@ -79,7 +79,7 @@ def test_a_finished_run_is_left_as_it_is_says_so_and_gives_its_metrics(command, 
     found = fit.fit(parser, read_config(parser, command))
     pd.testing.assert_frame_equal(found, pd.read_csv(tmp_path / "run" / "metrics.csv"))
     # Where and how fast is no other run, and neither is its own complete config.
-    assert DONE in trained(*command, "--data.cache", "false", "--wandb_group", "mine").out
+    assert DONE in trained(*command, "--data.loading.cache", "false", "--wandb_group", "mine").out
     own = ["--config", str(tmp_path / "run" / "config.yaml"), "--repeat", "never"]
     assert DONE in trained(*own).out
 

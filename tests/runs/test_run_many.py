@@ -169,7 +169,7 @@ def test_another_preparation_gets_its_store_and_the_same_splits(phantom_run: Pha
     parser = build_parser("")
     flags = [*ct_flags(phantom_run.run.parent), "--data.phantom.patients", PHANTOM]
     full = PlannedRun("full", settled_config(parser, read_config(parser, flags)))
-    coarse = [*flags, "--data.preparation.spacing_mm", "12", "--data.preparation.margin_mm", "6"]
+    coarse = [*flags, "--data.preparation.views.tumor.spacing_mm", "12"]
     other = str(phantom_run.store.with_name("store_coarse"))
     coarse += ["--data.store", other, "--data.cohort", str(phantom_run.cohort)]
     run = PlannedRun("coarse", settled_config(parser, read_config(parser, coarse)))
@@ -178,7 +178,7 @@ def test_another_preparation_gets_its_store_and_the_same_splits(phantom_run: Pha
     prepare_stores(parser, [full, run])
     assert {path: path.stat().st_mtime_ns for path in before} == before, "it was fresh"
     made = PreparedStore(other)
-    assert made.load("I-001").images.shape == (3, 8, 8, 8)
+    assert made.load("I-001").views["tumor"].images.shape == (3, 8, 8, 8)
     assert not list(made.root.glob("phantom-*")), "the phantom is not made again"
     ours, theirs = (
         pd.read_csv(root / "splits.csv", comment="#") for root in (made.root, phantom_run.store)

@@ -108,9 +108,10 @@ def test_one_nan_voxel_in_the_store_is_named_with_its_patient(
     monkeypatch.setattr(CohortDataModule, "prepare_data", lambda self: None)
     (file,) = (tmp_path / "store" / "patients").glob("*P005*")
     prepared = read_prepared(file)
-    images = prepared.images.copy()
+    view = prepared.views["tumor"]
+    images = view.images.copy()
     images[0, 3, 3, 3] = np.nan
-    spoilt = replace(prepared, images=images)
+    spoilt = replace(prepared, views={"tumor": replace(view, images=images)})
     write_prepared(file, spoilt)
     manifest = pd.read_csv(tmp_path / "store" / "manifest.csv", index_col="patient_id")
     manifest.loc["P005", "sha256"] = content_hash(spoilt)  # so it was prepared, not damaged
