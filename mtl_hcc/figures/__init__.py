@@ -21,7 +21,7 @@ from mtl_hcc.figures.nomogram import nomogram_mvi, nomogram_os
 from mtl_hcc.figures.precision_recall import precision_recall
 from mtl_hcc.figures.roc import roc
 from mtl_hcc.figures.roc_at_horizons import roc_at_horizons
-from mtl_hcc.tables.registration import Registered
+from mtl_hcc.tables.registered_tables import Registered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 
 from mtl_hcc.imaging import quality
 from mtl_hcc.imaging.crop import crop_to_field
-from mtl_hcc.imaging.field_of_view import FieldOfView, field_of_view, inside_share
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.intensity import to_unit
 from mtl_hcc.imaging.margin import zone_around
@@ -18,6 +17,7 @@ from mtl_hcc.imaging.registration_quality import agreement_of_phases
 from mtl_hcc.imaging.resample import sample_image, sample_mask
 from mtl_hcc.imaging.scan import Scan, read_scans
 from mtl_hcc.imaging.view import View
+from mtl_hcc.imaging.view_grid import FieldOfView, field_of_view, inside_share
 from mtl_hcc.patient import Patient
 from mtl_hcc.regions import Label, Region
 

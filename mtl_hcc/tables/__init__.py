@@ -14,7 +14,7 @@ from mtl_hcc.tables.confusion_table import confusion_matrix
 from mtl_hcc.tables.hazard_ratios import hazard_ratios
 from mtl_hcc.tables.net_benefit_table import net_benefit
 from mtl_hcc.tables.outcome_nomograms import nomogram_mvi, nomogram_os
-from mtl_hcc.tables.registration import Registered
+from mtl_hcc.tables.registered_tables import Registered
 from mtl_hcc.tables.regression import regression
 from mtl_hcc.tables.survival_summary import survival_summary
 from mtl_hcc.tables.table_one import table_one_by_center, table_one_by_mvi
