@@ -70,8 +70,19 @@ def read_predictions(path: Path, *, model: str | None = None) -> pd.DataFrame:
     return check_predictions(table, where=str(path))
 
 
-def check_predictions(table: pd.DataFrame, *, where: str = "predictions") -> pd.DataFrame:
-    """Check a table of predictions and give its columns their types.
+class Predictions(pd.DataFrame):
+    """A table of predictions that was checked: it need not be checked again.
+
+    Whatever pandas derives from it (a selection, a concatenation) is a plain table.
+    """
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:  # what pandas offers to those who subclass it
+        return pd.DataFrame
+
+
+def check_predictions(table: pd.DataFrame, *, where: str = "predictions") -> Predictions:
+    """Check a table of predictions and give its columns their types; once is enough.
 
     Args:
         table: One row per model, patient, task and fold; see the contract of ``predictions.csv``.
@@ -84,6 +95,8 @@ def check_predictions(table: pd.DataFrame, *, where: str = "predictions") -> pd.
     Raises:
         PredictionsError: With the file, the line and the column to mend.
     """
+    if isinstance(table, Predictions):
+        return Predictions(table.copy())
     missing = [name for name in REQUIRED_COLUMNS if name not in table]
     if not {"risk", "probability", "probability_0"} & set(table.columns):
         missing.append("risk or probability")
@@ -123,7 +136,7 @@ def check_predictions(table: pd.DataFrame, *, where: str = "predictions") -> pd.
     check_tasks(checked, where)
     check_rows(checked, where)
     check_outcomes(checked, where)
-    return checked
+    return Predictions(checked)
 
 
 def task_kind(rows: pd.DataFrame) -> TaskKind:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mtl_hcc.estimators.fitted_rows import fitted_on_train
+from mtl_hcc.metrics.predictions import check_predictions
 
 NETWORK = "network"
 """The model's name in a run that stands alone, beside its clinical baselines."""
@@ -53,6 +54,11 @@ class ReportedStudy:
     runs: tuple[Path, ...] = ()
     networks: tuple[str, ...] = (NETWORK,)
     remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the predictions, once for all figures and tables."""
+        checked = check_predictions(self.tables["predictions"])
+        object.__setattr__(self, "tables", {**self.tables, "predictions": checked})
 
     @property
     def predictions(self) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from mtl_hcc.estimators.oracle import oracle_predictions
 from mtl_hcc.figures import FIGURES
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS, evaluate_predictions
 from mtl_hcc.metrics.prediction_columns import ORACLE
+from mtl_hcc.metrics.predictions import check_predictions
 from mtl_hcc.metrics.results_table import results_table
 from mtl_hcc.patient import empty_quarantine
 from mtl_hcc.reporting.figure_files import drawn_figures
@@ -84,7 +85,9 @@ def evaluate_run(config: Namespace, folds: Sequence[Fold], run: Path) -> RunResu
     if len(references):
         _write(references, run / BASELINES)
     own = own_model(config.as_dict())
-    everything = pd.concat([predictions.assign(model=own), references], ignore_index=True)
+    everything = check_predictions(  # once for metrics and figures
+        pd.concat([predictions.assign(model=own), references], ignore_index=True)
+    )
     metrics = evaluate_predictions(
         everything, bootstraps=config.bootstraps, seed=config.seed, progress=True
     )

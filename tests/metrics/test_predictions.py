@@ -133,3 +133,15 @@ def test_a_file_that_is_no_table_is_an_error_that_names_it(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(PredictionsError, match=r"broken\.csv"):
         read_predictions(path)
+
+
+def test_a_checked_table_is_not_checked_again_and_what_is_made_of_it_is(predictions):
+    checked = check_predictions(predictions)
+    again = check_predictions(checked)
+    assert again is not checked, "a copy, as of any table"
+    pd.testing.assert_frame_equal(again, checked)
+    again.loc[0, "risk"] = 7.0
+    assert checked.loc[0, "risk"] != 7.0
+    part = checked[checked["patient_id"] != ""].assign(split="")
+    with pytest.raises(PredictionsError, match="an empty cell"):
+        check_predictions(part)
