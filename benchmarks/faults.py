@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 ROWS = RESULTS / "faults.json"
-sys.path[:0] = [str(ROOT / "tests" / part) for part in ("", "data", "imaging")]
+sys.path[:0] = [str(ROOT / "tests" / part) for part in ("", "store", "imaging")]
 os.environ.setdefault("WANDB_MODE", "disabled")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "imaging"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "imaging")]
 
 import joblib  # noqa: E402
 from spoiling import SPOILT, checked, images_and_maps  # noqa: E402

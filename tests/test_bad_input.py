@@ -399,17 +399,26 @@ def test_a_misspelt_key_of_the_yaml_is_named_with_the_right_one(tmp_path):
     ("flags", "parts"),
     [
         (
-            ["--data.preparation.phases", "[arterial, portal_venous]"],
+            ["--data.preparation.views.tumor.phases", "[arterial, portal_venous]"],
             ["made for 3 phases", "2 are used", "aggregator.init_args.phases to 2"],
         ),
         (
             ["--data.endpoints", "[os, rfs]"],
             ["head 'mvi' needs mvi", "Add the endpoint to data.endpoints"],
         ),
-        (["--data.preparation", "null"], ["no images are prepared", "Set data.preparation"]),
+        (
+            ["--data.preparation", "null"],
+            ["view 'tumor', which is not prepared", "images, in data.preparation"],
+        ),
         (["--data.covariates", "{age_years: linear}"], ["model.clinical", "data.covariates"]),
-        (["--data.preparation.spacing_mm", "-1"], ["spacing_mm is -1.0", "0.1 to 20 mm"]),
-        (["--data.preparation.phases", "[arteriel]"], ["arteriel", "one of arterial, delayed"]),
+        (
+            ["--data.preparation.views.tumor.spacing_mm", "-1"],
+            ["spacing_mm is -1.0", "0.1 to 20 mm"],
+        ),
+        (
+            ["--data.preparation.views.tumor.phases", "[arteriel]"],
+            ["arteriel", "one of arterial, delayed"],
+        ),
         (["--data.phantom.patients", "{X: 3}"], ["PhantomSettings.patients", "'X'"]),
         (["--trainer.strategy", "nothing"], ["trainer: ", "nothing"]),
         (["--trainer.precision", "64-half"], ["precision", "64-half"]),

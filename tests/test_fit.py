@@ -51,7 +51,7 @@ def test_the_run_folder_holds_a_config_that_names_versions_and_parses_back(phant
     assert plain_config(parser, config_from_dict(parser, values)) == values
     assert values["trainer"]["max_epochs"] == 2, "a flag beats the file"
     assert values["data"]["batch_size"] == 8
-    assert values["data"]["preparation"]["spacing_mm"] == 6.0
+    assert values["data"]["preparation"]["views"]["tumor"]["spacing_mm"] == 6.0
     shipped = yaml.safe_load((CONFIGS / "ct_mtl.yaml").read_text())
     for name in ("learning_rate", "weight_decay", "schedule"):
         assert values["model"][name] == shipped["model"][name], "the file's where no flag speaks"

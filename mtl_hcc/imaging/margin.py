@@ -32,7 +32,8 @@ def zone_around(
     Distances are Euclidean, in millimeters, from voxel centers to the surface between voxels. A
     distance map of the binary mask (Maurer's) measures from voxel center to voxel center instead;
     at 1 mm voxels that makes a zone of +-2 mm about a quarter too large. The surface counts beyond
-    the field of view as well, as far as the zone reaches in.
+    the field of view as well, as far as the zone reaches in; only of a margin (as far inward as
+    outward) it does not, as in version 0.1, whose numbers a store of the same recipe keeps.
 
     Args:
         tumor_drawn: (z, y, x) bool on the grid where the tumor was drawn.
@@ -47,7 +48,9 @@ def zone_around(
         return found
     x, y, z = (math.ceil(zone.reach_mm / step) + 1 for step in grid.spacing)
     finest = min(side for side in (zone.inward_mm, zone.outward_mm) if side > 0) / 2
-    points = surface_points(tumor_drawn, on, grid.grown((x, y, z)), finest_mm=finest)
+    is_margin = zone.inward_mm == zone.outward_mm
+    field = grid if is_margin else grid.grown((x, y, z))
+    points = surface_points(tumor_drawn, on, field, finest_mm=finest)
     if not len(points):
         return found
     voxels, distance = _near(points, grid, zone.reach_mm, (x, y, z))

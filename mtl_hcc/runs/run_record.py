@@ -107,7 +107,7 @@ def fingerprint(values: dict[str, Any]) -> str:
         *sections, name = key.split(".")
         inner = kept
         for section in sections:
-            inner = inner[section]
+            inner = inner.get(section, {})  # an estimator on tables has no trainer
         inner.pop(name, None)
     digest = hashlib.sha256(json.dumps([__version__, kept], sort_keys=True).encode())
     for part in _store_content(Path(values["data"]["store"])):
