@@ -9,7 +9,6 @@ from torch import Tensor
 from mtl_hcc.batch import ViewBatch
 from mtl_hcc.imaging.intensity import Percentiles
 from mtl_hcc.imaging.preparation import Preparation
-from mtl_hcc.imaging.prepare_patient import prepare_patient
 from mtl_hcc.imaging.prepared_patient import PreparedPatient
 from mtl_hcc.imaging.view import View, Zone
 from mtl_hcc.patient import Patient
@@ -70,4 +69,6 @@ def only_view(prepared: PreparedPatient) -> SimpleNamespace:
 
 def prepare_only_view(patient: Patient, recipe: Preparation) -> SimpleNamespace:
     """Prepare a patient by a recipe of one view."""
+    from mtl_hcc.imaging.prepare_patient import prepare_patient  # it loads SimpleITK
+
     return only_view(prepare_patient(patient, recipe))

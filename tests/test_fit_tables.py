@@ -18,7 +18,7 @@ COLUMNS = {"age_years": "linear", "afp_ng_ml": "log", "sex": ["female", "male"]}
 HORIZONS = [f"survival_{days}" for days in (365, 730, 1095, 1825)]
 FILES = {
     *("config.yaml", "predictions.csv", "baselines.csv", "metrics.csv", "patients.csv"),
-    *("quarantine.csv", "splits.csv", "model"),
+    *("quarantine.csv", "splits.csv", "model", "run_record.json"),
 }
 
 
