@@ -76,16 +76,6 @@ def _design(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         f"{name}: {short(view.get('phases'))} at {short(view.get('spacing_mm'))} mm"
         for name, view in views.items()
     )
-    encoders = setting(config, "model.encoders") or {}
-    network = [
-        f"{name}: {', '.join(short(part) for part in parts.values() if part is not None)}"
-        for name, parts in encoders.items()
-    ]
-    network += [
-        short(setting(config, f"model.{part}"))
-        for part in ("clinical", "fusion")
-        if setting(config, f"model.{part}") is not None
-    ]
     cohort = setting(config, "data.cohort")
     covariates = setting(config, "data.covariates")
     return [
@@ -96,7 +86,7 @@ def _design(config: Mapping[str, Any]) -> list[tuple[str, str]]:
             [("Estimator", estimator_in_words(config))]
             if config.get("estimator")
             else [
-                ("Network", "; ".join(network)),
+                ("Network", "; ".join(network_parts(config))),
                 ("Task weights", short(setting(config, "model.weighting"))),
             ]
         ),
@@ -114,6 +104,28 @@ def estimator_in_words(config: Mapping[str, Any]) -> str:
     columns = setting(config, "estimator.init_args.features.init_args.columns")
     read = ": " + ", ".join(map(readable_name, columns)) if columns else ""
     return f"{short(config['estimator'].get('class_path'))} on {short(features)}{read}"
+
+
+def network_parts(config: Mapping[str, Any]) -> list[str]:
+    """Return the parts of the network: those of each view's encoder, then what joins them.
+
+    Args:
+        config: Of a run that trained a network.
+    """
+    encoders = setting(config, "model.encoders") or {}
+    return [
+        f"{name}: {', '.join(_part(part) for part in parts.values() if part is not None)}"
+        for name, parts in encoders.items()
+    ] + [
+        short(setting(config, f"model.{part}"))
+        for part in ("clinical", "fusion")
+        if setting(config, f"model.{part}") is not None
+    ]
+
+
+def _part(part: object) -> str:
+    """Return a part of an encoder: its class, or how many instances go through at a time."""
+    return f"{part} instances at a time" if isinstance(part, int) else short(part)
 
 
 def _cohort(cohort: object, source: object) -> str:

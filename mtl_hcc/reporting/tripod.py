@@ -8,7 +8,13 @@ import pandas as pd
 
 from mtl_hcc import __version__
 from mtl_hcc.metrics.predictions import task_kind
-from mtl_hcc.reporting.facts import estimator_in_words, is_phantom, setting, short
+from mtl_hcc.reporting.facts import (
+    estimator_in_words,
+    is_phantom,
+    network_parts,
+    setting,
+    short,
+)
 from mtl_hcc.reporting.reported_study import ReportedStudy
 from mtl_hcc.reporting.tripod_items import ITEMS
 from mtl_hcc.split_names import TRAIN
@@ -213,11 +219,8 @@ def _model(config: Mapping[str, Any]) -> str:
             "a logistic model for each class; ridge "
             f"{short(setting(config, 'estimator.init_args.ridge') or 'chosen in inner folds')}."
         )
-    parts = ("stem", "backbone", "aggregator", "clinical", "fusion")
-    used = [short(setting(config, f"model.{part}")) for part in parts
-            if setting(config, f"model.{part}")]  # fmt: skip
     return (
-        f"A network for several tasks at once: {', '.join(used)}; heads "
+        f"A network for several tasks at once: {'; '.join(network_parts(config))}; heads "
         f"{short(setting(config, 'model.heads'))}; task weights "
         f"{short(setting(config, 'model.weighting'))}; at most "
         f"{setting(config, 'trainer.max_epochs')} epochs, the one with the best validation loss is "

@@ -45,6 +45,7 @@ def test_answers_are_numbers_of_this_run(checklist):
     assert "youden (on the train rows)" in checklist.loc["15", "Answer"]
     assert "arterial, delayed" in checklist.loc["9a", "Answer"]
     assert "Split by SplitByColumn" in checklist.loc["12a", "Answer"]
+    assert "at once: tumor: DenseNet; heads" in checklist.loc["12c", "Answer"]
 
 
 def test_what_no_software_can_know_is_left_to_the_authors(checklist):
