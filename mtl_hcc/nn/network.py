@@ -61,6 +61,16 @@ class PatientNetwork(nn.Module):
                 )
         return {name: self.encoder(name).bag(batch.views[name]) for name in self.encoders}
 
+    def shows_nothing(self, batch: PatientBatch) -> dict[str, Tensor]:
+        """Return name of a view to (patient,) bool: whether the bag is empty there.
+
+        No network is run for it.
+        """
+        return {
+            name: ~self.encoder(name).instances.layout(batch.views[name]).present.any(1)
+            for name in self.encoders
+        }
+
     def embed(self, bags: Mapping[str, Bag], covariates: Tensor | None) -> Tensor:
         """Return the (patient, feature) embedding that the heads share."""
         parts = [self.encoder(name).aggregate(bag) for name, bag in bags.items()]

@@ -15,7 +15,7 @@ from mtl_hcc.training.module import MultiTaskModule
 def predict_patients(
     module: MultiTaskModule, batches: Iterable[PatientBatch], *, device: torch.device | str = "cpu"
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], pd.DataFrame]:
-    """Run the network once over every patient.
+    """Run the network once over every patient, and print who shows nothing in a view.
 
     Args:
         module: Trained; is set to evaluation mode.
@@ -29,9 +29,14 @@ def predict_patients(
     outputs: dict[str, list[Tensor]] = {name: [] for name in module.heads}
     targets: dict[str, list[Tensor]] = {name: [] for name in module.target_columns}
     who: list[dict[str, str]] = []
+    nothing: dict[str, list[str]] = {name: [] for name in module.network.encoders}
     for batch in batches:
-        for name, output in module(batch.to(device)).items():
+        moved = batch.to(device)
+        for name, output in module(moved).items():
             outputs[name].append(output.float().cpu())
+        for view, empty in module.network.shows_nothing(moved).items():
+            rows = empty.nonzero()[:, 0].tolist()
+            nothing[view] += [batch.patient_id[row] for row in rows]
         for name, parts in targets.items():
             unknown = torch.full((len(batch),), torch.nan)
             parts.append(batch.targets.get(name, unknown).cpu())
@@ -42,10 +47,23 @@ def predict_patients(
             )
         ]
     module.to("cpu")
+    for view, patients in nothing.items():
+        if patients:
+            print(_said_of_nothing(view, patients))
     return (
         {name: torch.cat(parts) for name, parts in outputs.items()},
         {name: torch.cat(parts) for name, parts in targets.items()},
         pd.DataFrame(who),
+    )
+
+
+def _said_of_nothing(view: str, patients: list[str]) -> str:
+    """Return the remark about patients whose bag is empty in a view."""
+    named = ", ".join(patients[:10]) + ", ..." * (len(patients) > 10)
+    return (
+        f"Nothing to look at in the view '{view}' for {len(patients)} of the patients (no slice "
+        f"meets the regions of model.encoders.{view}.instances): {named}. Their predictions do not "
+        "rest on it: do not trust them. Look at their drawings, or name other regions."
     )
 
 
