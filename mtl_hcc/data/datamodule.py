@@ -22,7 +22,7 @@ from mtl_hcc.data.augmentation.augment import Augmentation
 from mtl_hcc.data.dataset import ImageStore, PatientDataset, PatientSample, collate
 from mtl_hcc.data.draws import TrainingBatch
 from mtl_hcc.data.endpoints import event_flags, target_columns
-from mtl_hcc.data.field_of_view import as_seen, check_fields
+from mtl_hcc.data.field_of_view import as_seen
 from mtl_hcc.data.patient_sampler import OrderedBatchSampler, PatientBatchSampler
 from mtl_hcc.data.phase_selection import chosen_phases, select_phases, views_of
 from mtl_hcc.data.prepared_cohort import SPLITS, PreparedCohort
@@ -99,7 +99,6 @@ class CohortDataModule(LightningDataModule):
         """Phases that are used; empty without images."""
         self.views = {} if preparation is None else views_of(preparation, self.phases)
         """What the batches' views show, with the phases along their image axis."""
-        check_fields(self.views)
         self.split, self.fold, self.endpoints = split, fold, endpoints
         self.covariates = covariates or {}
         self.batch_size, self.rounds, self.seed = batch_size, rounds, seed

@@ -1,4 +1,8 @@
-"""What the network sees of what is stored: the middle, cut out after the patient was turned."""
+"""What the network sees of what is stored: the middle, cut out after the patient was turned.
+
+Preparation stores whole voxels more on both sides (``imaging.view_grid``), so the middle lies
+exactly about the center.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +11,6 @@ import torch
 from torch import Tensor
 
 from mtl_hcc.batch import PatientBatch, ViewBatch
-from mtl_hcc.errors import ConfigError
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.view import View
 
@@ -38,26 +41,6 @@ def seen_grid(stored: Grid, view: View) -> Grid:
     ]
     x, y, z = ((length - size) // 2 for length, size in zip(stored.size, sizes, strict=True))
     return stored.part((x, y, z), (sizes[0], sizes[1], sizes[2]))
-
-
-def check_fields(views: Mapping[str, View]) -> None:
-    """Raise :class:`ConfigError` where the middle of a view lies half a voxel off its center.
-
-    Args:
-        views: Of the recipe.
-    """
-    for name, view in views.items():
-        for axis, stored, seen, spacing in zip(
-            "xyz", view.field_mm, view.seen_mm, view.spacing, strict=True
-        ):
-            if spacing is not None and (round(stored / spacing) - round(seen / spacing)) % 2:
-                raise ConfigError(
-                    f"{round(stored / spacing)} voxels are stored along {axis}, and "
-                    f"{round(seen / spacing)} are seen",
-                    where=f"data.preparation.views.{name}.stored_field_mm",
-                    expected="both even, or both odd: the middle is cut out of what is stored",
-                    remedy=f"Add {spacing:g} mm to stored_field_mm along {axis}.",
-                )
 
 
 def _seen_voxels(view: View, axis: int, stored: int, spacing: float) -> int:

@@ -8,8 +8,7 @@ from one_view import view_batch
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.data.augmentation import Rotation3D
 from mtl_hcc.data.augmentation.spatial import move
-from mtl_hcc.data.field_of_view import as_seen, check_fields, seen_grid
-from mtl_hcc.errors import ConfigError
+from mtl_hcc.data.field_of_view import as_seen, seen_grid
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.view import View
 
@@ -113,9 +112,8 @@ def test_the_grid_of_what_is_seen_is_the_one_that_would_be_prepared_without_more
     assert grid.size == size
 
 
-def test_a_middle_that_would_lie_half_a_voxel_off_is_refused():
-    check_fields({"tumor": SEEN})
-    with pytest.raises(
-        ConfigError, match=r"15 voxels are stored along x, and 8 are seen.*Add 1 mm"
-    ):
-        check_fields({"tumor": View(field_of_view_mm=8.0, stored_field_mm=15.0)})
+def test_the_middle_is_exact_also_where_the_setting_asks_for_half_a_voxel():
+    # 15 voxels cannot lie about the center of 8: preparation stores four more on both sides.
+    recipe = View(field_of_view_mm=8.0, spacing_mm=1.0, stored_field_mm=15.0)
+    seen = Grid.around((3.0, -5.0, 100.0), field_mm=recipe.seen_mm, spacing_mm=(1.0, 1.0, 1.0))
+    assert seen_grid(seen.grown((4, 4, 4)), recipe) == seen
