@@ -79,7 +79,8 @@ def predict(settings: Namespace) -> pd.DataFrame:
             "nobody was compared with them."
         )
     reasons = out_of_range(ranges, datamodule, model.covariates)
-    return predictions.assign(out_of_range=predictions["patient_id"].map(reasons))
+    found = zip(predictions["out_of_range"], predictions["patient_id"].map(reasons), strict=True)
+    return predictions.assign(out_of_range=["; ".join(filter(None, both)) for both in found])
 
 
 def print_out_of_range(predictions: pd.DataFrame) -> None:

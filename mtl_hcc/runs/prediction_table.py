@@ -1,6 +1,6 @@
 """From a trained module and patients to predictions.csv."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import torch
@@ -23,7 +23,8 @@ def predict_patients(
         device: Where to compute.
 
     Returns:
-        Task name to raw output; column to target; and ``patient_id, center, split`` of each row.
+        Task name to raw output; column to target; and ``patient_id, center, split, remark`` of each
+        row. The remark is empty for a patient of whom every view shows something.
     """
     module.eval().to(device)
     outputs: dict[str, list[Tensor]] = {name: [] for name in module.heads}
@@ -53,8 +54,14 @@ def predict_patients(
     return (
         {name: torch.cat(parts) for name, parts in outputs.items()},
         {name: torch.cat(parts) for name, parts in targets.items()},
-        pd.DataFrame(who),
+        pd.DataFrame(who).assign(remark=[_remark(row["patient_id"], nothing) for row in who]),
     )
+
+
+def _remark(patient: str, nothing: Mapping[str, list[str]]) -> str:
+    """Return what is to be said of a patient's images; empty if nothing."""
+    views = [f"'{view}'" for view, patients in nothing.items() if patient in patients]
+    return f"nothing to look at in the view {', '.join(views)}" if views else ""
 
 
 def _said_of_nothing(view: str, patients: list[str]) -> str:
@@ -108,6 +115,7 @@ def prediction_rows(
         PredictionsError: if a prediction is not finite; an empty cell would look like an unknown.
     """
     _check_finite(outputs, who["patient_id"].tolist())
+    who = who[["patient_id", "center", "split"]]
     parts = []
     for name, head in module.heads.items():
         columns = {

@@ -38,6 +38,8 @@ class Predictor(ABC):
     def predict(self, datamodule: CohortDataModule, *, device: str | None = None) -> pd.DataFrame:
         """Return ``predictions.csv`` of every patient.
 
+        The column ``out_of_range`` holds what the model itself found to remark of a patient.
+
         Args:
             datamodule: The patients, after ``setup``.
             device: Where to compute; a GPU if there is one by default.
@@ -54,7 +56,9 @@ class NetworkPredictor(Predictor):
         """Run the network once over every patient."""
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         found = predict_patients(self.module, batches(datamodule), device=device)
-        return prediction_rows(self.module, *found)
+        rows = prediction_rows(self.module, *found)
+        remarks = found[-1].set_index("patient_id")["remark"]
+        return rows.assign(out_of_range=rows["patient_id"].map(remarks))
 
 
 class TablePredictor(Predictor):
@@ -72,7 +76,7 @@ class TablePredictor(Predictor):
         for name, task in self.fitted.items():
             rows = rows_to_fill(tables.clinical, splits, name, task.kind)
             parts.append(rows.assign(**task.predict(tables.of(pd.Index(rows["patient_id"])))))
-        return in_order(pd.concat(parts, ignore_index=True))
+        return in_order(pd.concat(parts, ignore_index=True)).assign(out_of_range="")
 
 
 def load_predictor(path: Path, *, trusted: Sequence[str] = ()) -> Predictor:

@@ -26,6 +26,8 @@ def test_who_has_no_slice_to_look_at_is_named_when_patients_are_predicted(empty,
     outputs, _, who = predict_patients(module, [batch])
     assert outputs["os"].isfinite().all()
     assert len(who) == 8
+    remarks = ["nothing to look at in the view 'tumor'" if i in empty else "" for i in range(8)]
+    assert who["remark"].tolist() == remarks
     said = capsys.readouterr().out
     if not empty:
         assert said == ""
