@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tiny_runs import PhantomRun
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 # thirty times slower where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+# How long an example takes says how busy the machine is, nothing about the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 SLOW_FIXTURES = {"phantom_run", "made"}
 """They train and report for more than ten seconds before the first test that asks for them."""

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,16 @@ def records(path: Path) -> Iterator[Any]:
             message = b""
 
 
+def _whole(path: Path, seconds: float = 30) -> list[Any]:
+    """Return the records; W&B's own process may still be writing when the run has ended."""
+    for _ in range(round(seconds / 0.1)):
+        found = list(records(path))
+        if any(record.WhichOneof("record_type") == "exit" for record in found):
+            return found
+        time.sleep(0.1)
+    raise TimeoutError(f"{path} has no end after {seconds:g} s")
+
+
 class OfflineRun:
     """What one offline run holds.
 
@@ -46,7 +57,7 @@ class OfflineRun:
         self.history: set[str] = set()
         self.artifacts: dict[str, list[str]] = {}
         (path,) = folder.glob("run-*.wandb")
-        for record in records(path):
+        for record in _whole(path):
             kind = record.WhichOneof("record_type")
             if kind == "run":
                 self.run = record.run
