@@ -8,10 +8,11 @@ import pytest
 from scipy import ndimage
 
 from mtl_hcc.cohorts.phantom import PhantomSettings
+from mtl_hcc.cohorts.phantom.case_mix import PLAIN
 from mtl_hcc.cohorts.phantom.latents import LATENTS, draw_latents, draw_luck
 from mtl_hcc.cohorts.phantom.lesion import Bumps
 from mtl_hcc.cohorts.phantom.phantom_patient import PhantomScan, scan_patient
-from mtl_hcc.cohorts.phantom.scanner import SCANNERS, BreathHold
+from mtl_hcc.cohorts.phantom.scanner import PLAIN_SCANNERS, SCANNERS, BreathHold
 from mtl_hcc.cohorts.phantom.space import FineGrid, ellipsoid, filled
 from mtl_hcc.patient import CT_PHASES
 from mtl_hcc.regions import Label
@@ -21,7 +22,7 @@ PATIENTS = 14
 
 @pytest.fixture(scope="module")
 def latents() -> pd.DataFrame:
-    drawn = draw_latents(draw_luck([np.random.default_rng(7)] * PATIENTS))
+    drawn = draw_latents(draw_luck([np.random.default_rng(7)] * PATIENTS), PLAIN)
     drawn["diameter_mm"] = np.linspace(44, 80, PATIENTS)  # room for shells of several voxels
     return drawn
 
@@ -171,7 +172,8 @@ def test_vessels_and_aorta_enhance_in_the_right_order(scans):
 @pytest.fixture(scope="module")
 def middle() -> dict[str, float]:
     half = dict.fromkeys(LATENTS, 0.5)
-    return {**half, "diameter_mm": 45.0, "loat_area_mm2": 900.0, "afp_ng_ml": 20.0}
+    plain = {"satellites": 0, "infiltration": 0.0}
+    return {**half, **plain, "diameter_mm": 45.0, "loat_area_mm2": 900.0, "afp_ng_ml": 20.0}
 
 
 def test_contrast_zero_hides_the_tumor_but_not_its_outline(middle):
@@ -196,6 +198,79 @@ def test_the_external_scanner_has_thick_slices_and_an_offset(middle):
     assert scan.spacing == (1.6, 1.6, 4.0)
     assert scan.image.shape == (38, 122, 165)
     assert scan.origin == pytest.approx((-131.2, -96.8, -74.0))
+
+
+def test_the_external_scanner_is_clearly_noisier_slice_by_slice():
+    def spread(scanner, scale=1.0):
+        flat = np.full(FineGrid.fine().shape, 50.0, dtype=np.float32)
+        acquisition = BreathHold.of(scanner.seen_at(scale), np.zeros(3))
+        return acquisition.image(flat, np.random.default_rng(0)).std()
+
+    assert spread(SCANNERS["I"]) == pytest.approx(8.05, rel=0.02)
+    assert spread(SCANNERS["VI"]) == pytest.approx(14.14, rel=0.02)
+    assert spread(SCANNERS["VI"], scale=1.4) == pytest.approx(14.14, rel=0.02)
+    assert spread(PLAIN_SCANNERS["VI"]) == pytest.approx(9.19, rel=0.02)
+
+
+def test_satellites_are_labelled_near_the_tumor_inside_the_liver_and_look_like_it(middle):
+    some = {**middle, "satellites": 3, "washout": 1.0, "capsule": 0.0, "necrosis": 0.0}
+    for seed in range(3):
+        made = [
+            scan_patient(row, "I", PhantomSettings(), np.random.default_rng(seed))["portal_venous"]
+            for row in (some, {**some, "satellites": 0})
+        ]
+        for regions in ("true_regions", "regions"):
+            tumor = getattr(made[0], regions) == Label.TUMOR
+            parts, number = ndimage.label(tumor)
+            assert number == 4
+            volumes = ndimage.sum(tumor, parts, range(1, 5)) * np.prod(made[0].spacing)
+            diameters = np.sort((6 * volumes / np.pi) ** (1 / 3))
+            assert diameters[-1] == pytest.approx(45, rel=0.08)
+            assert (diameters[:3] > 6).all()
+            assert (diameters[:3] < 17).all()
+        scan, alone = made
+        satellites = (scan.true_regions == Label.TUMOR) & (alone.true_regions != Label.TUMOR)
+        liver = np.median(scan.image[scan.true_regions == Label.LIVER])
+        assert scan.image[satellites].mean() < liver - 25
+        assert distance_to_tumor(alone)[satellites].max() < 35
+        covered = ndimage.binary_dilation(satellites) & ~satellites
+        assert np.isin(scan.true_regions[covered], (Label.LIVER, Label.TUMOR)).mean() > 0.97
+        # Nothing else of the patient changes: neither noise nor what is drawn.
+        far = distance_to_tumor(alone) > 45
+        assert (scan.image == alone.image)[far].all()
+
+
+def test_an_infiltrating_tumor_has_a_fuzzy_border(middle):
+    clear = {**middle, "washout": 1.0, "capsule": 0.0, "necrosis": 0.0, "irregularity": 0.0}
+
+    def step(infiltration):
+        latents = {**clear, "infiltration": infiltration}
+        scan = scan_patient(latents, "I", PhantomSettings(), np.random.default_rng(5))
+        away, hu = distance_to_tumor(scan["portal_venous"]), scan["portal_venous"].image
+        return hu[(away > 1) & (away < 4)].mean() - hu[(away < -1) & (away > -4)].mean()
+
+    assert step(0.0) > 30
+    assert step(1.0) < 0.65 * step(0.0)
+
+
+@pytest.mark.parametrize(("diameter", "center"), [(150.0, "I"), (150.0, "VI"), (110.0, "III")])
+def test_a_very_large_tumor_keeps_its_size_inside_liver_and_body(middle, diameter, center):
+    some = {**middle, "diameter_mm": diameter, "irregularity": 1.0}
+    scans = scan_patient(some, center, PhantomSettings(), np.random.default_rng(9))
+    scan = scans["portal_venous"]
+    tumor = scan.true_regions == Label.TUMOR
+    volume = tumor.sum() * np.prod(scan.spacing)
+    assert (6 * volume / np.pi) ** (1 / 3) == pytest.approx(diameter, rel=0.04)
+    for axis in range(3):
+        assert not np.take(tumor, [0, -1], axis=axis).any()
+    assert scan.spacing[0] == SCANNERS[center].pixel_mm
+    assert scan.spacing[2] == SCANNERS[center].thickness_mm
+    areas = (scan.true_regions == Label.LOAT).sum(axis=(1, 2)) * np.prod(scan.spacing[:2])
+    assert areas.max() < 1.1 * some["loat_area_mm2"]  # as drawn, or pressed by the tumor
+    # Outside of the tumor lies liver, or the wall of the body against which it presses.
+    around = ndimage.binary_dilation(tumor, iterations=2) & ~tumor
+    assert (scan.true_regions[around] == Label.LIVER).mean() > 0.6
+    assert np.percentile(scan.image[around], 2) > -60, "no tumor in the fat outside"
 
 
 def test_sampling_keeps_means_volumes_and_moves_by_the_shift():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mtl_hcc.cohorts.phantom.space import FineGrid, Point, Voxels, filled
+from mtl_hcc.cohorts.phantom.space import FINE_MM, FineGrid, Point, Voxels, filled
 
 ROUGHNESS = 0.17
 """Standard deviation of the radius, relative, at full irregularity."""
@@ -23,6 +23,8 @@ ISODENSE_HU = (0.0, 3.0, 2.0)
 NECROSIS_HU = 28.0
 NECROSIS_SHARE = 0.42
 """Share of the tumor's volume that is dead at full necrosis."""
+INFILTRATION_MM = (12.0, 3.0)
+"""At full infiltration the border is so much softer, and moved by so much (standard deviation)."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,6 @@ class Tumor:
         stretch = 1 + np.clip(roughness * bumps.at(*sphere), -0.5, 0.5)
         radius = diameter / 2 / float(np.mean(stretch**3)) ** (1 / 3)
         return cls(_place(grid, liver, diameter / 2, rng), radius, roughness, bumps)
-
-    def surroundings(self, grid: FineGrid) -> tuple[tuple[slice, slice, slice], FineGrid]:
-        """Return the box that holds the tumor and all that it does to its neighborhood."""
-        reach = 1.5 * self.radius + CORONA_MM[1] + 4
-        low, high = np.subtract(self.center, reach), np.add(self.center, reach)
-        return grid.box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
 
     def distance(self, grid: FineGrid) -> Voxels:
         """Return the signed distance, roughly, to the surface in mm."""
@@ -141,6 +137,7 @@ class Appearance:
     washout: float
     necrosis: float
     corona: float
+    infiltration: float = 0.0
 
 
 def paint_tumor(
@@ -175,7 +172,9 @@ def paint_tumor(
     if phase == 0:
         ring = filled(CORONA_MM[0] - distance, 2.0) * filled(distance - CORONA_MM[1], 3.0)
         tissue = tissue + contrast * CORONA_HU * look.corona * ring
-    inside = filled(distance)
+    soft, ragged = (look.infiltration * mm for mm in INFILTRATION_MM)
+    border = distance + np.float32(ragged) * texture if ragged else distance
+    inside = filled(border, FINE_MM + soft)
     painted = tissue + inside * (solid - tissue)
     if CAPSULE_HU[phase]:
         profile = np.exp(-0.5 * (distance / CAPSULE_WIDTH_MM) ** 2)

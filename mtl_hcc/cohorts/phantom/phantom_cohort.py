@@ -12,6 +12,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from mtl_hcc.atomic import remove_leftovers, temporary_path, write_bytes
+from mtl_hcc.cohorts.phantom.case_mix import case_mix
 from mtl_hcc.cohorts.phantom.latents import draw_latents, draw_luck
 from mtl_hcc.cohorts.phantom.outcomes import draw_clinical, draw_outcomes
 from mtl_hcc.cohorts.phantom.phantom_patient import PhantomScan, scan_patient
@@ -92,10 +93,15 @@ def draw_tables(settings: PhantomSettings) -> tuple[pd.DataFrame, pd.DataFrame]:
         )
     names["split"] = names["center"].map(SPLIT_OF_CENTER)
     luck = draw_luck(_stream(settings, name, "outcome") for name in names["patient_id"])
-    latents = draw_latents(luck)
-    outcomes = draw_outcomes(latents, luck)
+    drawn: list[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]] = []
+    for center, rows in luck.groupby(names["center"], sort=False):
+        mix = case_mix(settings.cases, str(center))
+        latents = draw_latents(rows, mix)
+        outcomes = draw_outcomes(latents, rows, mix)
+        drawn.append((latents, outcomes, draw_clinical(latents, rows, mix)))
+    latents, outcomes, clinical = (pd.concat(parts) for parts in zip(*drawn, strict=True))
     truth = list(TRUTH)
-    patients = [names, outcomes.drop(columns=truth), draw_clinical(latents, luck)]
+    patients = [names, outcomes.drop(columns=truth), clinical]
     return pd.concat(patients, axis=1), pd.concat([names, outcomes[truth], latents], axis=1)
 
 
@@ -113,12 +119,14 @@ def _claim(root: Path, settings: PhantomSettings) -> None:
     mark = root / MARK
     remove_leftovers(root)
     if mark.exists():
-        found = json.loads(mark.read_text()).get("fingerprint")
-        if found != settings.fingerprint:
+        found = json.loads(mark.read_text())
+        if found.get("fingerprint") != settings.fingerprint:
+            version = found.get("version", "3 or earlier")
             raise CohortError(
-                f"the folder holds a phantom of other settings ({found})",
+                "the folder holds a phantom of other settings "
+                f"({found.get('fingerprint')}, version {version})",
                 where=str(root),
-                expected=f"settings {settings.fingerprint}",
+                expected=f"settings {settings.fingerprint}, version {settings.version}",
                 remedy="Remove the folder, or write the new phantom to another one.",
             )
         return
@@ -135,7 +143,11 @@ def _claim(root: Path, settings: PhantomSettings) -> None:
 
 def _mark(settings: PhantomSettings) -> dict[str, object]:
     """Return what the file says that marks a folder as ours."""
-    return {"phantom": True, "fingerprint": settings.fingerprint}
+    return {
+        "phantom": True,
+        "version": settings.version,
+        "fingerprint": settings.fingerprint,
+    }
 
 
 def _is_ours(name: str) -> bool:

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from mtl_hcc.cohorts.phantom.anatomy import ENHANCEMENT, Anatomy, build_anatomy, tissue_layers
 from mtl_hcc.cohorts.phantom.lesion import Appearance, Bumps, Tumor, paint_tumor
-from mtl_hcc.cohorts.phantom.scanner import SCANNERS, BreathHold, Scanner
+from mtl_hcc.cohorts.phantom.satellites import Lesions
+from mtl_hcc.cohorts.phantom.scanner import PLAIN_SCANNERS, SCANNERS, BreathHold, Scanner
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.phantom.space import FineGrid, Voxels, filled
 from mtl_hcc.patient import CT_PHASES
@@ -17,6 +18,9 @@ from mtl_hcc.regions import Label
 BREATHING_MM = (0.7, 0.7, 1.3)
 """Standard deviation of the movement between phases along x, y, z; at most 3 mm each."""
 LIVER_DRAWING_MM = 0.6
+ORDINARY_MM = 98.0
+GROWTH = 0.75
+"""A tumor beyond ``ORDINARY_MM`` grows in a body that is larger by this power of the excess."""
 NODULE_HU = (4.0, 12.0, 12.0)
 """Texture of a fully nodular liver in the arterial, portal venous and delayed phase."""
 DICE_PER_RELATIVE_ERROR = 1.25
@@ -59,17 +63,21 @@ def scan_patient(
     Returns:
         Phase to its scan, in the order of ``CT_PHASES``.
     """
+    # Who has a very large tumor is built too small, and scanned by a scanner that is smaller, too.
+    scale = max(latents["diameter_mm"] / ORDINARY_MM, 1.0) ** GROWTH
     grid = FineGrid.fine()
     anatomy = build_anatomy(
         grid,
         nodularity=latents["nodularity"],
-        loat_area_mm2=latents["loat_area_mm2"],
+        loat_area_mm2=latents["loat_area_mm2"] / scale**2,
         rng=rng,
     )
-    tumor = Tumor.draw(grid, anatomy.liver, latents["diameter_mm"], latents["irregularity"], rng)
-    distance = tumor.distance(grid)
-    anatomy.grow_around(distance)
-    around, _ = tumor.surroundings(grid)
+    diameter = latents["diameter_mm"] / scale
+    tumor = Tumor.draw(grid, anatomy.liver, diameter, latents["irregularity"], rng)
+    # A source of its own, so that satellites change nothing else of the patient.
+    (own,) = rng.spawn(1)
+    lesions = Lesions.grow(grid, anatomy, tumor, int(latents["satellites"]), own)
+    distance, around = lesions.distance(), lesions.surroundings(grid)
     layers = tissue_layers(grid, anatomy, rng)
     look = Appearance(
         capsule=latents["capsule"],
@@ -77,8 +85,9 @@ def scan_patient(
         washout=latents["washout"],
         necrosis=latents["necrosis"],
         corona=latents["corona"],
+        infiltration=latents["infiltration"],
     )
-    scanner = SCANNERS[center]
+    scanner = (PLAIN_SCANNERS if settings.cases == "plain" else SCANNERS)[center]
     filling = scanner.late_arterial + float(rng.uniform(-0.05, 0.05))
     enhancement = _enhancement(filling, rng)
     scans = {}
@@ -97,8 +106,8 @@ def scan_patient(
             anatomy.nodules[around],
             contrast=settings.contrast,
         )
-        shift = np.clip(rng.normal(0, BREATHING_MM), -3, 3) * (name != "portal_venous")
-        scans[name] = _scan(hu, distance, anatomy, tumor, scanner, shift, settings, rng)
+        shift = np.clip(rng.normal(0, BREATHING_MM), -3, 3) * (name != "portal_venous") / scale
+        scans[name] = _scan(hu, lesions, anatomy, scanner, scale, shift, settings, rng)
     return scans
 
 
@@ -123,22 +132,29 @@ def _paint(grid: FineGrid, layers: list[tuple[str, Voxels]], hu: Mapping[str, fl
 
 def _scan(
     hu: Voxels,
-    distance: Voxels,
+    lesions: Lesions,
     anatomy: Anatomy,
-    tumor: Tumor,
     scanner: Scanner,
+    scale: float,
     shift: npt.NDArray[np.float64],
     settings: PhantomSettings,
     rng: np.random.Generator,
 ) -> PhantomScan:
-    acquisition = BreathHold.of(scanner, shift)
+    acquisition = BreathHold.of(scanner.seen_at(scale), shift)
     image = acquisition.image(hu, rng)
-    tumor_surface = acquisition.sample(np.clip(distance, -30, 30))
+    main_surface = acquisition.sample(np.clip(lesions.of_tumor, -30, 30))
+    tumor_surface = main_surface
     liver_surface = acquisition.sample(np.clip(anatomy.liver, -30, 30))
     loat_surface = acquisition.sample(np.clip(anatomy.loat, -30, 30))
+    drawn = main_surface + _drawing_error(
+        acquisition, main_surface, lesions.tumor, shift, settings.mask_dice, rng
+    )
+    for satellite, of_satellite in zip(lesions.satellites, lesions.of_satellites, strict=True):
+        surface = acquisition.sample(np.clip(of_satellite, -30, 30))
+        tumor_surface = np.minimum(tumor_surface, surface)
+        wrong = (1 - settings.mask_dice) / DICE_PER_RELATIVE_ERROR * satellite.radius
+        drawn = np.minimum(drawn, surface + np.float32(lesions.rng.normal(0, wrong)))
     truth = _labels(liver_surface, tumor_surface, loat_surface)
-    error = _drawing_error(acquisition, tumor_surface, tumor, shift, settings.mask_dice, rng)
-    drawn = tumor_surface + error
     liver_drawn = np.minimum(
         liver_surface + np.float32(rng.normal(0, LIVER_DRAWING_MM)), tumor_surface
     )
@@ -149,7 +165,7 @@ def _scan(
         regions=regions,
         true_regions=truth,
         spacing=(scanner.pixel_mm, scanner.pixel_mm, scanner.thickness_mm),
-        origin=(float(x[0]), float(y[0]), float(z[0])),
+        origin=(float(x[0] * scale), float(y[0] * scale), float(z[0] * scale)),
     )
 
 

@@ -1,6 +1,7 @@
 """What a center's scanner makes of a patient: pixel size, slices, blur, noise, HU offset, bolus."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,16 @@ class Scanner:
     hu_offset: float
     late_arterial: float
 
+    def seen_at(self, scale: float) -> "Scanner":
+        """Return the scanner as it is for a patient who is built ``scale`` times too small."""
+        return replace(
+            self,
+            pixel_mm=self.pixel_mm / scale,
+            thickness_mm=self.thickness_mm / scale,
+            noise_hu=self.noise_hu / scale**0.5,  # a slice is as noisy as before
+            blur_mm=self.blur_mm / scale,
+        )
+
 
 SCANNERS = {
     "I": Scanner(1.9, 2.5, 9.0, 0.8, 0.5, 0.0, 0.10),
@@ -38,9 +49,12 @@ SCANNERS = {
     "III": Scanner(2.0, 5.0, 12.0, 0.9, 0.6, -4.0, 0.15),
     "IV": Scanner(1.7, 3.0, 10.0, 0.8, 0.5, 2.0, 0.00),
     "V": Scanner(2.0, 1.0, 8.0, 1.0, 0.8, -2.0, 0.20),
-    "VI": Scanner(1.6, 4.0, 13.0, 1.1, 0.7, 8.0, 0.25),
+    "VI": Scanner(1.6, 4.0, 20.0, 1.1, 0.7, 8.0, 0.25),
 }
-"""Center VI, the external one, differs most: thick slices, noise, soft kernel, late bolus."""
+"""Center VI, the external one, differs most: thick slices, a low dose (14 HU of noise per slice,
+where the others have 7 to 11), soft kernel, late bolus."""
+PLAIN_SCANNERS: Mapping[str, Scanner] = {**SCANNERS, "VI": replace(SCANNERS["VI"], noise_hu=13.0)}
+"""Of the plain cases: center VI has 9 HU of noise per slice."""
 
 
 @dataclass(frozen=True)

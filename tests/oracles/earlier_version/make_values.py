@@ -8,7 +8,7 @@ Made by that commit, from the root of a checkout that holds this file, in the en
         python tests/oracles/earlier_version/make_values.py tests/oracles/earlier_version
 
 The YAML files are in today's layout; those that e5baf8b reads are in the history of this folder
-(commit 4cc7421).
+(commit 4cc7421). The phantom of that commit is version 3, which ``cases: plain`` gives to the bit.
 
 It runs ``mtl_hcc.fit`` on ``ct_mtl.yaml`` (the phantom, made and prepared anew) and on
 ``clinical_mtl.yaml`` (``clinical.csv``) and writes, with nine digits:
