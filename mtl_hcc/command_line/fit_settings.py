@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from mtl_hcc.covariates.reader import CovariateKind
 from mtl_hcc.errors import ConfigError
+from mtl_hcc.metrics.prediction_columns import TRUTHS
 
 _LARGEST_SEED = 2**32 - 1
 """NumPy's."""
 _MOST_RESAMPLES = 100_000
-_TAKEN = ("network", "table estimator", "oracle", "region statistics", "all clinical columns")
+_TAKEN = ("network", "table estimator", *TRUTHS, "region statistics", "all clinical columns")
 """Names of models in the tables of every run."""
 
 Repeat = Literal["always", "never"]

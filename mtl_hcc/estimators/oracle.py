@@ -1,4 +1,4 @@
-"""The phantom's truth as a model: the ceiling of every metric."""
+"""The phantom's truth, or what can be seen of it, as a model: the ceiling of every metric."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from mtl_hcc.metrics.prediction_rows import prediction_rows
 
 
 def oracle_predictions(
-    oracle: pd.DataFrame, table: pd.DataFrame, splits: pd.DataFrame
+    oracle: pd.DataFrame, table: pd.DataFrame, splits: pd.DataFrame, *, model: str = ORACLE
 ) -> pd.DataFrame:
     """Return the true log hazards and probabilities as rows of ``predictions.csv``.
 
@@ -16,9 +16,10 @@ def oracle_predictions(
             ``<endpoint>_log_hazard`` and ``<class>_probability``.
         table: The cohort's table, indexed by ``patient_id``.
         splits: ``patient_id, fold, split``.
+        model: Name of the rows' model: of whoever knows these log hazards and probabilities.
 
     Returns:
-        Rows with ``model`` = ``"oracle"`` of the patients that ``oracle`` knows.
+        Rows of the patients that ``oracle`` knows.
     """
     truth = oracle.set_index("patient_id") if "patient_id" in oracle else oracle
     truth.index = truth.index.astype(str)
@@ -33,5 +34,5 @@ def oracle_predictions(
             rows = prediction_rows(table, known, task, "class")
             parts.append(rows.assign(probability=truth.loc[rows["patient_id"], column].to_numpy()))
     if not parts:
-        return prediction_rows(table, splits.iloc[:0], "none", "survival").assign(model=ORACLE)
-    return pd.concat(parts, ignore_index=True).assign(model=ORACLE)
+        return prediction_rows(table, splits.iloc[:0], "none", "survival").assign(model=model)
+    return pd.concat(parts, ignore_index=True).assign(model=model)

@@ -8,7 +8,7 @@ import pandas as pd
 from mtl_hcc.estimators.fitted_rows import fitted_in_words
 from mtl_hcc.figures.canvas import BLUE, VERMILION, describe, empty_figure, note, plain_axes
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
-from mtl_hcc.metrics.prediction_columns import ORACLE
+from mtl_hcc.metrics.prediction_columns import TRUTHS
 from mtl_hcc.split_names import in_split_order
 from mtl_hcc.tables.key_results_table import MAIN_METRICS
 
@@ -82,7 +82,7 @@ def _draw_models(axes: "Axes", inside: pd.DataFrame, models: list[str]) -> None:
         model = str(row["model"])
         place = models.index(model)
         color = VERMILION if place == 0 else BLUE
-        face = "white" if model == ORACLE else color
+        face = "white" if model in TRUTHS else color
         value = float(row["value"])
         if np.isfinite(float(row["ci_low"])):
             axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=color, linewidth=1.4)
@@ -96,7 +96,8 @@ def _caption(rows: pd.DataFrame, models: list[str], splits: list[str], fitted: s
     beside = f", beside {', '.join(models[1:])}" if len(models) > 1 else ""
     methods = rows["method"].astype(str).str.contains("pairs within a fold").any()
     folds = " Pairs of patients are compared within a fold." if methods else ""
-    hollow = " The oracle (hollow) knows the phantom's truth." if ORACLE in models else ""
+    truths = " and the ".join(name for name in models if name in TRUTHS)
+    hollow = f" Hollow: the {truths}, which know the phantom's truth." if truths else ""
     return (
         f"Discrimination of {models[0]}{beside}, on {', '.join(splits)}, with 95% intervals; n "
         f"and events stand above each panel. {fitted}{folds}{hollow}"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mtl_hcc.metrics.bootstrap import FloatArray
 from mtl_hcc.metrics.paired import ModelOnSplit, compare_pair
-from mtl_hcc.metrics.prediction_columns import ORACLE
+from mtl_hcc.metrics.prediction_columns import TRUTHS
 from mtl_hcc.metrics.predictions import check_predictions, task_kind, with_outcome
 from mtl_hcc.metrics.resamples import Resamples
 from mtl_hcc.metrics.task_metric import TaskRows
@@ -107,12 +107,16 @@ def _corrected(comparisons: pd.DataFrame, judged: Collection[str]) -> pd.DataFra
     """Add ``p_holm`` to the pairs with a model under study, and to the others why there is none."""
     sides = comparisons[["model_a", "model_b"]]
     of_judged = sides.isin(list(judged)).any(axis=1)
-    with_truth = ((sides == ORACLE) & ~sides.isin(list(judged))).any(axis=1)
+    with_truth = (sides.isin(TRUTHS) & ~sides.isin(list(judged))).any(axis=1)
     family = of_judged & ~with_truth
     p_holm = holm_by(comparisons.assign(p=comparisons["p"].where(family)), FAMILY)
+    truths = [
+        (with_truth & (sides == name).any(axis=1), f"the {name} is no comparator")
+        for name in TRUTHS
+    ]
     method = comparisons["method"]
     for pairs, reason in (
-        (with_truth, f"the {ORACLE} is no comparator"),
+        *truths,
         (~of_judged & ~with_truth, "neither model is under study"),
     ):
         tested = pairs & comparisons["p"].notna()

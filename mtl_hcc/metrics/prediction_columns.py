@@ -12,6 +12,9 @@ POOLED = "all"
 """Center of the rows of metrics over all centers."""
 ORACLE = "oracle"
 """Name of the model that knows the phantom's truth."""
+VISIBLE = "visible ceiling"
+"""Name of the model that knows what the given phases can show of that truth."""
+TRUTHS = (ORACLE, VISIBLE)
 RESERVED = {
     "center": ((POOLED,), "stands for all centers together in metrics.csv"),
     "model": (("treat all", "treat none"), "is a strategy without a model in decision curves"),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS
-from mtl_hcc.metrics.prediction_columns import ORACLE
+from mtl_hcc.metrics.prediction_columns import TRUTHS
 from mtl_hcc.split_names import in_split_order, split_place
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def comparisons_table(comparisons: pd.DataFrame) -> "Table":
     if (rows["split"] != "train").any():
         rows = rows[rows["split"] != "train"]
     others = list(rows["model_b"].drop_duplicates())
-    comparators = [other for other in others if other != ORACLE]
+    comparators = [other for other in others if other not in TRUTHS]
     title = f"{main} minus ... (p{' after Holm' if len(comparators) > 1 else ''})"
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for number, name in enumerate(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mtl_hcc.errors import ConfigError, RunError
 from mtl_hcc.estimators.fitted_rows import fitted_models
-from mtl_hcc.metrics.prediction_columns import ORACLE
+from mtl_hcc.metrics.prediction_columns import TRUTHS
 from mtl_hcc.metrics.prediction_remarks import prediction_remarks
 from mtl_hcc.metrics.predictions import read_predictions
 from mtl_hcc.patient import EVERYBODY
@@ -56,7 +56,7 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> Re
     everything = pd.concat(parts, ignore_index=True)
     of_network = everything["model"].isin(names)
     predictions = pd.concat([everything[of_network], everything[~of_network]], ignore_index=True)
-    ours = [name for name in predictions["model"].unique() if name != ORACLE]
+    ours = [name for name in predictions["model"].unique() if name not in TRUTHS]
     config, versions = read_config(runs[0] / CONFIG)
     tables, missing = cohort_tables(runs[0], config)
     history = read_history(runs[0])

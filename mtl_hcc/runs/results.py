@@ -1,4 +1,4 @@
-"""The results of a run: predictions and metrics of its model, of baselines and oracle."""
+"""The results of a run: predictions and metrics of its model, of baselines and ceilings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import WandbLogger
 from rich.table import Table
 
 from mtl_hcc.atomic import write_bytes
+from mtl_hcc.cohorts.phantom.visible import SHOWN_IN, visible_scores
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.estimators.baselines import (
     baseline_rows,
@@ -21,7 +22,7 @@ from mtl_hcc.estimators.fitted_rows import fitted_models
 from mtl_hcc.estimators.oracle import oracle_predictions
 from mtl_hcc.figures import FIGURES
 from mtl_hcc.metrics.evaluate_predictions import ALL_CENTERS, evaluate_predictions
-from mtl_hcc.metrics.prediction_columns import ORACLE
+from mtl_hcc.metrics.prediction_columns import TRUTHS, VISIBLE
 from mtl_hcc.metrics.predictions import check_predictions
 from mtl_hcc.metrics.results_table import results_table
 from mtl_hcc.patient import empty_quarantine
@@ -95,7 +96,7 @@ def evaluate_run(config: Namespace, folds: Sequence[Fold], run: Path) -> RunResu
     tables = {
         "predictions": everything,
         "metrics": metrics,
-        "models": fitted_models(m for m in everything["model"].unique() if m != ORACLE),
+        "models": fitted_models(m for m in everything["model"].unique() if m not in TRUTHS),
         "patients": patients,
         "quarantine": quarantine,
     }
@@ -158,13 +159,17 @@ def reference_predictions(config: Namespace, folds: Sequence[Fold]) -> pd.DataFr
 
 
 def _oracle(folds: Sequence[Fold]) -> pd.DataFrame:
-    """Return the phantom's truth as predictions; empty for a real cohort."""
+    """Return the phantom's truth, and what the phases show of it; empty for a real cohort."""
     datamodule: CohortDataModule = folds[0].datamodule
     path = Path(datamodule.cohort_root) / ORACLE_FILE
     if not path.is_file():
         return pd.DataFrame()
-    oracle = pd.read_csv(path, dtype={"patient_id": str})
-    return oracle_predictions(oracle, datamodule.table, _splits(folds))
+    oracle = pd.read_csv(path, dtype={"patient_id": str}).set_index("patient_id")
+    parts = [oracle_predictions(oracle, datamodule.table, _splits(folds))]
+    if datamodule.phases and set(SHOWN_IN) <= set(oracle):
+        seen = visible_scores(oracle, datamodule.phases)
+        parts.append(oracle_predictions(seen, datamodule.table, _splits(folds), model=VISIBLE))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _quarantine(store: Path) -> pd.DataFrame:

@@ -122,6 +122,6 @@ def _caption(first: str, fitted: str, *, compared: bool) -> str:
             f"Difference: {first} less the model of the row on their common patients, AUC by "
             "DeLong's test, C-index by the paired bootstrap. Holm: corrected over the pairs of the "
             "models under study with each other and with their comparators; not over pairs of "
-            "comparators, nor with the oracle."
+            "comparators, nor with the oracle or the visible ceiling."
         )
     return " ".join(parts)
