@@ -97,7 +97,7 @@ def _caption(rows: pd.DataFrame, models: list[str], splits: list[str], fitted: s
     methods = rows["method"].astype(str).str.contains("pairs within a fold").any()
     folds = " Pairs of patients are compared within a fold." if methods else ""
     truths = " and the ".join(name for name in models if name in TRUTHS)
-    hollow = f" Hollow: the {truths}, which know the phantom's truth." if truths else ""
+    hollow = f" Hollow: the {truths}, made of the phantom's truth." if truths else ""
     return (
         f"Discrimination of {models[0]}{beside}, on {', '.join(splits)}, with 95% intervals; n "
         f"and events stand above each panel. {fitted}{folds}{hollow}"

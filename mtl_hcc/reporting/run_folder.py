@@ -13,6 +13,7 @@ from mtl_hcc.metrics.prediction_columns import TRUTHS
 from mtl_hcc.metrics.prediction_remarks import prediction_remarks
 from mtl_hcc.metrics.predictions import read_predictions
 from mtl_hcc.patient import EVERYBODY
+from mtl_hcc.reporting.facts import is_phantom, setting
 from mtl_hcc.reporting.reported_study import ReportedStudy, own_model
 from mtl_hcc.spreadsheet_cells import restored
 from mtl_hcc.tables.cohort_flow_table import KEPT
@@ -52,6 +53,7 @@ def read_runs(runs: Sequence[Path], *, names: Sequence[str] | None = None) -> Re
             beside = read_predictions(run / BASELINES)
             parts.append(beside[~beside["model"].isin(seen)])
             seen |= set(beside["model"])
+    _same_phantom(runs)
     # The networks first: they are the models that the report is about.
     everything = pd.concat(parts, ignore_index=True)
     of_network = everything["model"].isin(names)
@@ -120,6 +122,25 @@ def check_finished(run: Path) -> None:
         expected="the run folder that fit wrote",
         remedy="Name the folder that holds config.yaml and predictions.csv.",
     )
+
+
+def _same_phantom(runs: Sequence[Path]) -> None:
+    """Refuse runs on different versions of the phantom: their patients share names only."""
+    versions: dict[str, str] = {}
+    for run in runs:
+        config = read_config(run / CONFIG)[0]
+        phantom = setting(config, "data.phantom") if is_phantom(config) else None
+        if phantom:
+            versions[str(run)] = str(phantom.get("version", "3 or earlier"))
+    if len(set(versions.values())) > 1:
+        raise RunError(
+            "runs on different versions of the phantom: "
+            + ", ".join(f"{run} (version {version})" for run, version in versions.items()),
+            where="--run",
+            expected="runs on the same patients",
+            remedy="Train the older run anew: results of one version are not compared with "
+            "those of another.",
+        )
 
 
 def unique_names(runs: Sequence[Path]) -> list[str]:

@@ -4,6 +4,7 @@ import shutil
 
 import pandas as pd
 import pytest
+import yaml
 from made_runs import write_run
 
 from mtl_hcc.errors import ConfigError, PredictionsError, RunError
@@ -25,6 +26,21 @@ def test_a_finished_run_gives_all_its_tables(run):
     assert study.versions == {"python": "3.12.1", "mtl_hcc": "0.1.0", "torch": "2.13.0"}
     assert study.setting("bootstraps", 1000, None) == 20
     assert study.setting("bootstraps", 1000, 0) == 0
+
+
+def test_runs_on_different_versions_of_the_phantom_are_not_compared(run, tmp_path):
+    def on_phantom(run, phantom):
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        config["data"] |= {"cohort": None, "phantom": phantom}
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+
+    other = write_run(tmp_path / "other")
+    on_phantom(run, {"patients": {"I": 96}, "version": 4})
+    on_phantom(other, {"patients": {"I": 96}, "version": 4})
+    assert read_runs([run, other]).networks == ("made", "other")
+    on_phantom(other, {"patients": {"I": 96}})
+    with pytest.raises(RunError, match=r"versions of the phantom: .*4\), .*version 3 or earlier"):
+        read_runs([run, other])
 
 
 def test_an_older_run_takes_patients_and_quarantine_from_its_store(run, tmp_path):
