@@ -96,17 +96,34 @@ class RiskBank(nn.Module):
         table = torch.stack(
             [self._columns(part, index) for part in (scores, times, events)]
         )  # (3, patient, endpoint)
-        rows = _last_of_each(index)[-self.capacity :]
-        index, table = index[rows], table[:, rows]
-
-        known = torch.isin(self.index, index)
-        self.index[known] = -1
-        self.written_at[known] = -1
-        slots = self.written_at.argsort(stable=True)[: len(index)]  # free slots are the oldest
-        self.index[slots] = index
-        self.written_at[slots] = self.step
-        self.scores[slots], self.times[slots], self.events[slots] = table
+        if len(index):
+            self._take(index, table)
         self.step += 1
+
+    def _take(self, index: Tensor, table: Tensor) -> None:
+        """Put a batch into the slots; shapes never depend on the data, so no step waits for it.
+
+        Args:
+            index: (patient,) As for :meth:`write`.
+            table: (3, patient, endpoint) Scores, times and events.
+        """
+        # The last row of each patient, and not more rows than there are slots.
+        again = (index[:, None] == index).triu(1).any(1)
+        kept = (index >= 0) & ~again
+        kept &= kept.flip(0).cumsum(0).flip(0) <= self.capacity
+        rows = (~kept).to(torch.uint8).argsort(stable=True)  # those that are kept come first
+
+        known = _is_among(self.index, index, kept)
+        self.index.masked_fill_(known, -1)
+        self.written_at.masked_fill_(known, -1)
+        # Free slots are the oldest; the first of them takes the first row.
+        place = self.written_at.argsort(stable=True).argsort()
+        taken = place < kept.sum()
+        rows = rows[place.clamp(max=len(index) - 1)]
+        self.index.copy_(torch.where(taken, index[rows], self.index))
+        self.written_at.copy_(torch.where(taken, self.step, self.written_at))
+        for held, given in zip((self.scores, self.times, self.events), table, strict=True):
+            held.copy_(torch.where(taken[:, None], given[rows], held))
 
     def loss(
         self,
@@ -140,7 +157,7 @@ class RiskBank(nn.Module):
             return neg_partial_log_likelihood(log_hazard, time, event, ties=ties)
         column = self.endpoints.index(endpoint)
         usable = self.index >= 0
-        usable &= ~torch.isin(self.index, index)
+        usable &= ~_is_among(self.index, index)
         usable &= self.scores[:, column].isfinite()
         if self.max_age_steps is not None:
             usable &= self.step - self.written_at <= self.max_age_steps
@@ -175,9 +192,7 @@ class RiskBank(nn.Module):
         return torch.stack([values[name].reshape(-1).to(self.scores) for name in self.endpoints], 1)
 
 
-def _last_of_each(index: Tensor) -> Tensor:
-    """Rows that hold the last occurrence of each non-negative index, in order."""
-    patients, which = torch.unique(index, return_inverse=True)
-    rows = torch.arange(len(index), device=index.device)
-    last = torch.zeros_like(patients).scatter_reduce(0, which, rows, "amax")
-    return last[patients >= 0].sort().values
+def _is_among(index: Tensor, others: Tensor, which: Tensor | None = None) -> Tensor:
+    """Return for each index whether it is one of these others; ``isin`` may wait for the device."""
+    same = index[:, None] == others
+    return (same if which is None else same & which).any(1)

@@ -1,13 +1,22 @@
 """EpochOutputs: what the network said of every patient in an epoch, and the numbers to follow."""
 
+import math
+import warnings
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc, multiclass_f1_score
 from torchsurv.metrics.cindex import ConcordanceIndex
 
+from mtl_hcc.metrics.bootstrap import NotComputableError
+from mtl_hcc.metrics.survival.concordance import concordance_harrell
 from mtl_hcc.nn import TaskHead
+
+CONFIRMED_UP_TO = 1000
+"""Patients up to which TorchSurv confirms a C-index; it holds every pair of them."""
+_AGREEING = 1e-4
 
 
 class EpochOutputs:
@@ -22,6 +31,7 @@ class EpochOutputs:
 
     def __init__(self, heads: Mapping[str, TaskHead]) -> None:
         self.heads = heads
+        self._confirmed: set[str] = set()
         self.clear()
 
     def clear(self) -> None:
@@ -119,7 +129,7 @@ class EpochOutputs:
             labeled = head.labeled(targets)
             labels = [targets[column][labeled] for column in head.columns]
             if head.kind == "survival":
-                values[f"c_index_{name}"] = c_index(outputs[name][labeled, 0], *labels)
+                values[f"c_index_{name}"] = self._c_index(name, outputs[name][labeled, 0], *labels)
             else:
                 values |= {
                     f"{metric}_{name}": value
@@ -127,18 +137,35 @@ class EpochOutputs:
                 }
         return values
 
+    def _c_index(self, name: str, log_hazard: Tensor, time: Tensor, event: Tensor) -> float:
+        """Return the C-index of a task; its first one in a training is confirmed by TorchSurv."""
+        value = c_index(log_hazard, time, event)
+        if math.isnan(value) or name in self._confirmed or len(time) > CONFIRMED_UP_TO:
+            return value
+        self._confirmed.add(name)
+        theirs = float(ConcordanceIndex(tied_tol=0)(log_hazard, event > 0, time))
+        if not abs(theirs - value) < _AGREEING:
+            warnings.warn(
+                f"The C-index of {name} is {value:.4f} by mtl_hcc and {theirs:.4f} by TorchSurv, "
+                "on the same patients; they should be equal. Please report it with this run.",
+                stacklevel=2,
+            )
+        return value
+
 
 def c_index(log_hazard: Tensor, time: Tensor, event: Tensor) -> float:
-    """Return Harrell's C by TorchSurv, as the paper does; NaN without a comparable pair.
+    """Return Harrell's C as ``metrics.csv`` has it; NaN without a comparable pair.
 
-    TorchSurv raises where no pair is comparable (nobody, all censored): a monitor must not stop a
-    run.
+    Only equal log hazards tie, and an event comes before a censoring of its day. Of a log hazard
+    that is no number nobody knows the rank: NaN, too.
     """
-    event = event > 0
-    if len(time) == 0 or not bool((event & (time < time.max())).any()):
-        return float("nan")
-    # Only equal log hazards tie: TorchSurv's tolerance would make C depend on their unit.
-    return float(ConcordanceIndex(tied_tol=0)(log_hazard, event, time))
+    risk = log_hazard.detach().double().cpu().numpy()
+    if np.isnan(risk).any():
+        return math.nan
+    try:
+        return concordance_harrell(risk, time.cpu().numpy(), (event > 0).cpu().numpy())
+    except NotComputableError:  # a monitor must not stop a run
+        return math.nan
 
 
 def class_metrics(logits: Tensor, label: Tensor) -> dict[str, float]:

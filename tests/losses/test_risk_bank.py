@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from waiting import WAITING, Calls
 
 from mtl_hcc.losses import RiskBank, neg_partial_log_likelihood
 
@@ -172,6 +173,49 @@ def test_the_bank_holds_the_most_recently_seen_patients(
     if left_out:
         assert len(held) == capacity
         assert max(left_out) <= min(step for step, _ in held.values())
+
+
+def written_as_in_version_0_1(bank: RiskBank, index: Tensor, table: Tensor) -> None:
+    """Write by ``unique`` and boolean indexing, which wait for the device."""
+    patients, which = torch.unique(index, return_inverse=True)
+    last = torch.zeros_like(patients).scatter_reduce(0, which, torch.arange(len(index)), "amax")
+    rows = last[patients >= 0].sort().values[-bank.capacity :]
+    known = torch.isin(bank.index, index[rows])
+    bank.index[known], bank.written_at[known] = -1, -1
+    slots = bank.written_at.argsort(stable=True)[: len(rows)]
+    bank.index[slots], bank.written_at[slots] = index[rows], bank.step
+    bank.scores[slots], bank.times[slots], bank.events[slots] = table[:, rows]
+    bank.step += 1
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(
+    st.integers(1, 9),
+    st.lists(st.lists(st.integers(-1, 12), min_size=1, max_size=14), min_size=1, max_size=8),
+)
+def test_every_slot_holds_what_version_0_1_wrote_there(
+    capacity: int, batches: list[list[int]]
+) -> None:
+    bank, earlier = bank_of(capacity), bank_of(capacity)
+    for batch in map(torch.tensor, batches):
+        table = torch.randn(3, len(batch), 2)
+        parts = [dict(zip(("os", "rfs"), part.unbind(1), strict=True)) for part in table]
+        bank.write(batch, *parts)
+        written_as_in_version_0_1(earlier, batch, table)
+        for name, values in bank.state_dict().items():
+            expected = earlier.state_dict()[name]
+            torch.testing.assert_close(values, expected, rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_step_with_the_bank_does_not_wait_for_the_device() -> None:
+    cohort, bank = Cohort(), bank_of(capacity=11, max_age_steps=3)
+    with Calls() as calls:
+        for rows in torch.arange(COHORT).split(8):
+            cohort.loss(bank, "os", rows).backward()
+            cohort.write(bank, rows)
+    assert len(bank) == 11
+    assert "argsort" in calls.names or "sort" in calls.names, "the operations inside are seen"
+    assert not set(calls.names) & set(WAITING)
 
 
 def test_entries_beyond_the_maximum_age_are_not_used() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import pytorch_lightning as lightning
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lifelines.utils import concordance_index
 from pytorch_lightning.loggers.logger import DummyLogger
 from safetensors.torch import save_file
@@ -16,6 +18,7 @@ from tiny_training import rows_of, tiny_batch, tiny_module
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
+from torchsurv.metrics.cindex import ConcordanceIndex
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.errors import ConfigError
@@ -27,7 +30,8 @@ from mtl_hcc.losses import (
     neg_partial_log_likelihood,
 )
 from mtl_hcc.nn import CoxHead, EncoderParts, Mean, PlainStem, ResNet
-from mtl_hcc.training.epoch_outputs import c_index
+from mtl_hcc.training import epoch_outputs
+from mtl_hcc.training.epoch_outputs import EpochOutputs, c_index
 from mtl_hcc.training.module import MultiTaskModule
 from mtl_hcc.training.schedule import schedule_factor
 
@@ -380,6 +384,37 @@ def test_the_c_index_of_an_epoch_does_not_depend_on_the_unit_of_the_log_hazard()
     time, event = torch.tensor([10.0, 40.0, 30.0, 20.0]), torch.tensor([1.0, 1.0, 1.0, 1.0])
     assert c_index(log_hazard, time, event) == pytest.approx(5.5 / 6)
     assert c_index(1e-12 * log_hazard, time, event) == pytest.approx(5.5 / 6)
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(1, 5), st.booleans()), max_size=30))
+def test_the_c_index_of_an_epoch_is_that_of_torchsurv_with_ties_of_every_kind(rows: list[Any]):
+    table = torch.tensor(rows, dtype=torch.float32).reshape(-1, 3)
+    h, time, event = table[:, 0] / 3, table[:, 1], table[:, 2]
+    value = c_index(h, time, event)
+    later = (time[:, None] < time) | ((time[:, None] == time) & (event == 0))
+    if (later & (event[:, None] > 0)).any():
+        theirs = ConcordanceIndex(tied_tol=0)(h, event > 0, time)
+        assert value == pytest.approx(float(theirs), abs=1e-6)
+    else:
+        assert math.isnan(value), "no pair is comparable"
+
+
+def test_the_c_index_of_a_log_hazard_that_is_no_number_is_empty():
+    h = torch.tensor([1.0, math.nan, 0.0])
+    assert math.isnan(c_index(h, torch.tensor([1.0, 2.0, 3.0]), torch.ones(3)))
+
+
+def test_torchsurv_confirms_the_first_c_index_and_a_difference_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    h, time, event = torch.tensor([3.0, 1.0, 2.0]), torch.tensor([1.0, 3.0, 2.0]), torch.ones(3)
+    epoch = EpochOutputs({})
+    assert epoch._c_index("os", h, time, event) == 1.0  # a warning would be an error here
+    monkeypatch.setattr(epoch_outputs, "c_index", lambda *labels: 0.25)
+    assert epoch._c_index("os", h, time, event) == 0.25, "once is enough"
+    with pytest.warns(UserWarning, match="0.2500 by mtl_hcc and 1.0000 by TorchSurv"):
+        epoch._c_index("rfs", h, time, event)
 
 
 def test_a_training_starts_from_the_weights_that_a_backbone_names_and_nothing_else_reads_them(
