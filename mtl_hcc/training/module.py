@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.losses import EqualWeights, RiskBank, TaskWeighting
+from mtl_hcc.losses import EqualWeights, RiskBank, TaskWeighting, in_units_of_zero
 from mtl_hcc.nn import (
     Backbone,
     ClinicalEncoder,
@@ -48,6 +48,9 @@ class MultiTaskModule(lightning.LightningModule):
         pool: ``score`` lets the heads judge each instance of the only encoder, which has no
             aggregator then, and takes the mean of what they say: probabilities, log hazards.
         weighting: How the tasks' losses are combined.
+        normalize_losses: Whether each is divided by its value at score 0 before, so that no task
+            counts more because its loss is larger. What is logged, and what the weighting knows of
+            an epoch, are the losses as they are.
         risk_bank: Patients of earlier batches that enlarge the risk sets of the Cox losses.
         target_decay: If given, the bank is written by an exponential moving average of the network
             (batch-norm statistics included) with this decay, e.g. 0.99, as in momentum contrast.
@@ -70,6 +73,7 @@ class MultiTaskModule(lightning.LightningModule):
         covariates: list[str] | None = None,
         pool: Literal["embedding", "score"] = "embedding",
         weighting: TaskWeighting | None = None,
+        normalize_losses: bool = False,
         risk_bank: RiskBank | None = None,
         target_decay: float | None = None,
         weight_average: WeightAverage | None = None,
@@ -93,7 +97,10 @@ class MultiTaskModule(lightning.LightningModule):
         self.heads: dict[str, TaskHead] = dict(self.network.heads.items())  # type: ignore[arg-type]
         self.weighting = weighting or EqualWeights()
         self.weighting.start(list(self.heads))
-        _check_bank(risk_bank, self.heads)
+        self.normalize_losses = normalize_losses
+        if risk_bank is not None:
+            cox = [head for head in self.heads.values() if isinstance(head, CoxHead)]
+            risk_bank.check_predicted([head.endpoint for head in cox])
         self.risk_bank = risk_bank
         self.target = (
             RunningAverage(self.network, decay=target_decay, warm_up=False)
@@ -161,11 +168,14 @@ class MultiTaskModule(lightning.LightningModule):
     def training_step(self, batch: PatientBatch, batch_idx: int) -> dict[str, Any]:
         """Return the weighted loss of the global batch, the same on every rank."""
         step = gather_step(batch, self(batch), self.target_columns)
-        losses = {
-            name: head.loss(step.outputs[name], step.targets, index=step.index, bank=self.risk_bank)
-            for name, head in self.heads.items()
-        }
-        total = self.weighting.combine(losses)
+        of_whom: Any = {"targets": step.targets, "index": step.index, "bank": self.risk_bank}
+        heads = self.heads.items()
+        losses = {name: head.loss(step.outputs[name], **of_whom) for name, head in heads}
+        counted = losses
+        if self.normalize_losses:
+            zero = {name: head.loss_at_zero(step.outputs[name], **of_whom) for name, head in heads}
+            counted = in_units_of_zero(losses, zero)
+        total = self.weighting.combine(counted)
         self.finite.losses(batch, step.outputs, losses | {"their weighted sum": total})
         self.epochs["train"].add(step.index, step.outputs, step.targets, losses)
         return {"loss": total, "step": step}
@@ -280,15 +290,3 @@ class MultiTaskModule(lightning.LightningModule):
     def _log(self, section: str, values: dict[str, float]) -> None:
         # Every rank holds the same gathered values: nothing to reduce.
         self.log_dict({f"{section}/{name}": value for name, value in values.items()})
-
-
-def _check_bank(bank: RiskBank | None, heads: dict[str, TaskHead]) -> None:
-    """Raise unless the bank remembers what exactly one Cox head each gives."""
-    given = sorted(head.endpoint for head in heads.values() if isinstance(head, CoxHead))
-    for endpoint in bank.endpoints if bank is not None else ():
-        if given.count(endpoint) != 1:
-            raise ValueError(
-                f"the risk bank remembers '{endpoint}', which {given.count(endpoint)} Cox heads "
-                f"predict (their endpoints: {', '.join(given) or 'none'}); it needs exactly one: "
-                "correct model.risk_bank.endpoints or model.heads"
-            )
