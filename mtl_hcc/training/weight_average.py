@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from mtl_hcc.errors import ConfigError
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightAverage:
@@ -57,9 +59,10 @@ class WeightAverage:
             max_epochs: Of the trainer; nothing, or a negative number, for a training without end.
         """
         if self.start and (max_epochs is None or max_epochs < 1):
-            raise ValueError(
-                "model.weight_average.start is a share of trainer.max_epochs, which is not set: "
-                "set it, or leave out start"
+            raise ConfigError(
+                f"start is {self.start:g}, a share of trainer.max_epochs, which is not set",
+                where="model.weight_average.start",
+                remedy="Set trainer.max_epochs, or leave out start.",
             )
         return math.ceil(self.start * (max_epochs or 0))
 

@@ -13,7 +13,7 @@ from tiny_training import IMAGE_SETTINGS, write_image_store
 from torch import Tensor, nn
 
 from mtl_hcc.data.datamodule import CohortDataModule
-from mtl_hcc.errors import CheckpointError
+from mtl_hcc.errors import CheckpointError, ConfigError
 from mtl_hcc.runs.checkpoint import load_model, read_checkpoint
 from mtl_hcc.training.module import MultiTaskModule
 from mtl_hcc.training.weight_average import RunningAverage, WeightAverage
@@ -101,7 +101,7 @@ def test_settings_that_cannot_work_are_refused(setting: dict[str, float]):
 def test_a_start_needs_an_end():
     assert WeightAverage(start=0.7).first_epoch(16) == 12
     assert WeightAverage().first_epoch(-1) == 0
-    with pytest.raises(ValueError, match=r"trainer.max_epochs, which is not set"):
+    with pytest.raises(ConfigError, match=r"trainer.max_epochs, which is not set"):
         WeightAverage(start=0.5).first_epoch(-1)
 
 
