@@ -20,7 +20,7 @@ from mtl_hcc.command_line.config import (
     settled_config,
 )
 from mtl_hcc.command_line.entry_point import report_errors
-from mtl_hcc.command_line.fit_settings import check_settings, wandb_mode
+from mtl_hcc.command_line.fit_settings import check_settings, patience_remark, wandb_mode
 from mtl_hcc.command_line.trainer_settings import check_trainer
 from mtl_hcc.data.prepared_cohort import SPLITS
 from mtl_hcc.data.splits.splits_csv import read_splits
@@ -77,6 +77,8 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
         fitted = train_tables(parser, config, run)
         return _finish(parser, config, fitted) if fitted else _finished_before(run)
     check_trainer(config.trainer)
+    if (remark := patience_remark(config)) and _is_first_rank():
+        print(remark)
     parts = build_fold(parser, config, fold=0)
     if not _begin(parser, config, run, parts):
         return _finished_before(run)

@@ -1,5 +1,6 @@
 """FitSettings: what `fit` needs to know beyond the model, the data and the trainer."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,40 @@ def wandb_mode(configured: WandbMode, flags: Sequence[str]) -> WandbMode:
 
 
 @dataclass
+class KeptEpoch:
+    """Which epoch's weights a training ends with, in ``best.ckpt`` and ``model/``.
+
+    Attributes:
+        which: ``best`` by its validation loss, or ``last``.
+        start: Share of ``trainer.max_epochs``, 0 to below 1: an earlier epoch is kept only until a
+            later one comes, and ``patience`` counts from here.
+        mean_over: Epochs, up to the one that is judged, over which the number is averaged: the loss
+            of a small validation split jumps by more than epochs differ.
+        scale: ``fitted`` multiplies the outputs of each task by the factor that fits the validation
+            split best before its loss is taken (and adds intercepts to logits), so that
+            overconfidence does not decide; ``given`` takes them as they are.
+        normalize: Whether the loss of each task is divided by its value at score 0.
+    """
+
+    which: Literal["best", "last"] = "best"
+    start: float = 0.0
+    mean_over: int = 1
+    scale: Literal["given", "fitted"] = "given"
+    normalize: bool = False
+
+    def first(self, max_epochs: int | None) -> float:
+        """Return the first epoch, from 0, that is kept against worse ones; infinity for ``last``.
+
+        Args:
+            max_epochs: Of the trainer.
+        """
+        if self.which == "last":
+            return math.inf
+        last = (max_epochs or 0) - 1
+        return min(math.ceil(self.start * (max_epochs or 0)), last) if last >= 0 else 0
+
+
+@dataclass
 class FitSettings:
     """Settings of one training run.
 
@@ -54,6 +89,7 @@ class FitSettings:
         wandb_group: Name under which W&B groups this run with others (folds, seeds, the variants of
             an ablation); the run's own name when left out.
         patience: Epochs without a better validation loss before training stops.
+        keep: Which epoch's weights the training ends with.
         ckpt_path: ``last`` goes on with a run that was stopped; or the path of a checkpoint.
         repeat: What to do where the run folder holds a run of these very settings and data:
             ``always`` moves it aside and trains anew; ``never`` leaves it as it is when it is
@@ -73,6 +109,7 @@ class FitSettings:
     wandb_project: str = "mtl_hcc"
     wandb_group: str | None = None
     patience: int = 20
+    keep: KeptEpoch = field(default_factory=KeptEpoch)
     ckpt_path: str | None = None
     repeat: Repeat = "always"
     baselines: dict[str, dict[str, CovariateKind]] = field(default_factory=dict)
@@ -90,12 +127,18 @@ def check_settings(config: Any) -> None:
         ConfigError: naming the setting, what is expected, and what to do.
     """
     taken = [name for name in config.baselines if name in _TAKEN]
+    endless = "trainer" in config and (config.trainer.max_epochs or -1) < 1
     wrong = {
         "run": (not config.run.strip(), "a folder"),
         "data.store": (not config.data.store.strip(), "a folder"),
         "data.fold": (config.data.fold != 0, "0: each fold of data.split is trained in turn"),
         "seed": (not 0 <= config.seed <= _LARGEST_SEED, f"0 to {_LARGEST_SEED}"),
         "patience": (config.patience < 1, "1 epoch or more"),
+        "keep.start": (
+            not 0 <= config.keep.start < 1 or (config.keep.start > 0 and endless),
+            "a share of trainer.max_epochs, 0 to below 1, and that it is set",
+        ),
+        "keep.mean_over": (config.keep.mean_over < 1, "1 epoch or more"),
         "bootstraps": (
             not 0 <= config.bootstraps <= _MOST_RESAMPLES,
             f"0 (no intervals) or more, up to {_MOST_RESAMPLES}; papers use 1000",
@@ -111,3 +154,25 @@ def check_settings(config: Any) -> None:
                 expected=expected,
                 remedy="Correct the setting, or leave it out.",
             )
+
+
+def patience_remark(config: Any) -> str:
+    """Return that early stopping cannot act, with the numbers; nothing where it can.
+
+    Args:
+        config: The parsed config of a network.
+    """
+    epochs = config.trainer.max_epochs
+    if epochs is None or epochs < 1:
+        return ""
+    first = KeptEpoch(**config.keep.as_dict()).first(epochs)
+    if first + config.patience < epochs - 1:
+        return ""
+    counted = f" from epoch {first:g} on" if 0 < first < math.inf else ""
+    why = "keep.which is last" if first == math.inf else f"patience is {config.patience}{counted}"
+    return (
+        f"All {epochs} epochs will be trained: {why}, so early stopping cannot act. "
+        "Set patience lower if it should."
+        if first < math.inf
+        else f"All {epochs} epochs will be trained: {why}."
+    )

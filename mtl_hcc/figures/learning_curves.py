@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "validation")
 WEIGHTS = "weights"
-MONITOR = "validation/loss"
-"""The epoch in which this is lowest is the one that is kept."""
+KEPT, LOSS = "validation/kept_epoch", "validation/loss"
+"""The epoch that is kept so far; where it was not logged, that in which the loss is lowest."""
 WIDTH = 7.1
 """Inches: the full width of a journal's page."""
 PANELS_PER_ROW = 4
-WORDS = {"loss": "Loss", "c_index": "C-index", "auc": "AUC", "f1": "F1"}
+WORDS = {"loss": "Loss", "criterion": "Criterion", "c_index": "C-index", "auc": "AUC", "f1": "F1"}
 
 
 def learning_curves(history: pd.DataFrame) -> "Figure":
@@ -79,15 +79,18 @@ def learning_curves(history: pd.DataFrame) -> "Figure":
 
 
 def _kept_epochs(history: pd.DataFrame) -> list[int]:
-    """Return the epoch with the lowest validation loss of each fold that has one."""
-    if not {"epoch", MONITOR} <= set(history):
+    """Return the epoch that is kept of each fold of which it is known."""
+    name = KEPT if KEPT in history else LOSS
+    if not {"epoch", name} <= set(history):
         return []
     folds = history["fold"] if "fold" in history else pd.Series(0, index=history.index)
-    known = history[history[MONITOR].notna()]
-    best = known.groupby(folds.loc[known.index])[MONITOR].idxmin()
+    known = history[history[name].notna()]
+    groups = known.groupby(folds.loc[known.index])
     # A history of folds without the column: which epoch belongs to which is not known.
-    repeated = known["epoch"].duplicated().any() and "fold" not in history
-    return [] if repeated else known.loc[best, "epoch"].astype(int).tolist()
+    if known["epoch"].duplicated().any() and "fold" not in history:
+        return []
+    rows = groups["epoch"].idxmax() if name == KEPT else groups[LOSS].idxmin()
+    return [int(epoch) for epoch in known.loc[rows, KEPT if name == KEPT else "epoch"]]
 
 
 def _caption(history: pd.DataFrame, kept: list[int]) -> str:
@@ -97,10 +100,13 @@ def _caption(history: pd.DataFrame, kept: list[int]) -> str:
         said = f"{folds} folds, up to {last} epochs; mean of the folds that were still training"
     else:
         said = f"{last} epochs"
+    lowest = KEPT not in history
     if len(kept) == 1:
-        said += f"; dotted: epoch {kept[0]}, whose validation loss is lowest and which is kept"
+        why = "whose validation loss is lowest and which" if lowest else "which"
+        said += f"; dotted: epoch {kept[0]}, {why} is kept"
     elif kept:
-        said += f"; kept of each fold: epoch {', '.join(map(str, kept))} (lowest validation loss)"
+        why = " (lowest validation loss)" if lowest else ""
+        said += f"; kept of each fold: epoch {', '.join(map(str, kept))}{why}"
     return f"Learning curves: {said}. Losses before weighting; task weights of each epoch."
 
 

@@ -9,6 +9,7 @@ from mtl_hcc.losses.weighting import (
     FixedWeights,
     TaskWeighting,
     UncertaintyWeights,
+    in_units_of_zero,
 )
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Ties",
     "UncertaintyWeights",
     "breslow_cumulative_hazard",
+    "in_units_of_zero",
     "neg_partial_log_likelihood",
     "survival_probability",
 ]

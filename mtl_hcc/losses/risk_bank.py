@@ -1,5 +1,7 @@
 """RiskBank: remembers the scores of recent batches, so that small batches get large risk sets."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -68,6 +70,20 @@ class RiskBank(nn.Module):
         self.register_buffer("events", empty.clone())
         self.register_buffer("step", torch.tensor(0))
 
+    def check_predicted(self, predicted: Sequence[str]) -> None:
+        """Raise unless exactly one Cox head predicts each endpoint.
+
+        Args:
+            predicted: The endpoint of each Cox head.
+        """
+        for endpoint in self.endpoints:
+            if predicted.count(endpoint) != 1:
+                raise ValueError(
+                    f"the risk bank remembers '{endpoint}', which {predicted.count(endpoint)} Cox "
+                    f"heads predict (their endpoints: {', '.join(sorted(predicted)) or 'none'}); "
+                    "it needs exactly one: correct model.risk_bank.endpoints or model.heads"
+                )
+
     def __len__(self) -> int:
         """Return the number of patients remembered, too old ones included."""
         return int((self.index >= 0).sum())
@@ -134,6 +150,7 @@ class RiskBank(nn.Module):
         event: Tensor,
         *,
         ties: Ties = "efron",
+        at_zero: bool = False,
     ) -> Tensor:
         """Cox loss of the current batch, its risk sets completed from the bank.
 
@@ -147,6 +164,8 @@ class RiskBank(nn.Module):
             time: (patient,) days; NaN = no label.
             event: (patient,) 0 or 1; NaN = no label.
             ties: As in :func:`neg_partial_log_likelihood`.
+            at_zero: Whether all remembered patients have log hazard 0, as for the loss without any
+                information.
 
         Returns:
             Scalar, mean over the events of the current batch.
@@ -163,10 +182,11 @@ class RiskBank(nn.Module):
             usable &= self.step - self.written_at <= self.max_age_steps
         # Unusable entries stay in the tensors without a label: shapes never depend on the data.
         remembered = torch.where(usable, self.times[:, column], torch.nan)
+        scores = self.scores[:, column].nan_to_num() * (not at_zero)
         batch = len(log_hazard)
         log_hazard, time, event = (values.reshape(-1) for values in (log_hazard, time, event))
         everybody = (
-            torch.cat([log_hazard, self.scores[:, column].nan_to_num()]),
+            torch.cat([log_hazard, scores]),
             torch.cat([time.to(remembered), remembered]),
             torch.cat([event.to(remembered), self.events[:, column]]),
         )

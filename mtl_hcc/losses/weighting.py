@@ -1,10 +1,37 @@
-"""How much each task counts: equal, fixed, dynamic (DWA) or learnt (uncertainty) weights."""
+"""How much each task counts: equal, fixed, dynamic (DWA) or learnt weights, and in which unit."""
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+
+
+def in_units_of_zero(
+    losses: Mapping[str, Tensor], at_zero: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    r"""Return each loss as a share of what it is when the score of everybody is 0.
+
+    A Cox loss is about the mean log size of the risk sets (3.6 for 40 patients at risk, equal log
+    hazards), a cross-entropy about the log of the number of classes (0.69 for two), and so are
+    their gradients: added up as they are, survival tasks count several times a classification. The
+    loss of task k becomes
+
+    .. math::
+        \frac{L_k}{\max(L_k^0, \log 2)}, \qquad
+        L^0_\text{class} = \log K, \qquad
+        L^0_\text{Cox} = \frac{1}{d} \sum_{i: \text{event}} \log |R_i|
+        \quad\text{(tied events: mean of } \log(|R_i| - l),\ l = 0 .. d_i - 1\text{)},
+
+    with the risk sets :math:`R_i` of the same batch and bank; log 2 is a comparison of two, and
+    keeps a batch with hardly anybody at risk from counting much.
+
+    Args:
+        losses: Task to scalar loss.
+        at_zero: Task to the same loss with all scores 0, without gradient.
+    """
+    return {task: loss / at_zero[task].clamp(min=math.log(2)) for task, loss in losses.items()}
 
 
 class TaskWeighting(nn.Module, ABC):

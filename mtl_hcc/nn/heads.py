@@ -54,6 +54,22 @@ class TaskHead(nn.Module, ABC):
             bank: Patients of earlier batches; only survival heads look at it.
         """
 
+    @torch.no_grad()
+    def loss_at_zero(
+        self,
+        output: Tensor,
+        targets: Mapping[str, Tensor],
+        *,
+        index: Tensor | None = None,
+        bank: RiskBank | None = None,
+    ) -> Tensor:
+        """Return the loss of the same patients if the output of everybody were 0.
+
+        It says nothing of a patient: the log of the number of classes; the mean log size of the
+        risk sets. Arguments as for ``loss``.
+        """
+        return self.loss(torch.zeros_like(output), targets, index=index, bank=bank)
+
     @abstractmethod
     def to_table(self, output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the columns of ``predictions.csv``, each (patient,)."""
@@ -137,6 +153,22 @@ class CoxHead(TaskHead):
         if bank is None or index is None or self.endpoint not in bank.endpoints:
             return neg_partial_log_likelihood(output[:, 0], time, event, ties=self.ties)
         return bank.loss(self.endpoint, index, output[:, 0], time, event, ties=self.ties)
+
+    @torch.no_grad()
+    def loss_at_zero(
+        self,
+        output: Tensor,
+        targets: Mapping[str, Tensor],
+        *,
+        index: Tensor | None = None,
+        bank: RiskBank | None = None,
+    ) -> Tensor:
+        """Return the mean log size of the risk sets, with the patients of the bank in them."""
+        if bank is None or index is None or self.endpoint not in bank.endpoints:
+            return super().loss_at_zero(output, targets)
+        time, event = (targets[name] for name in self.columns)
+        zero = torch.zeros_like(output[:, 0])
+        return bank.loss(self.endpoint, index, zero, time, event, ties=self.ties, at_zero=True)
 
     def informative(self, targets: Mapping[str, Tensor]) -> Tensor:
         """Return who has an event: the loss is a mean over events."""

@@ -17,7 +17,7 @@ from mtl_hcc.errors import CheckpointError, ConfigError, TableError
 from mtl_hcc.runs.weights import check_finite, check_fits
 from mtl_hcc.training.module import MultiTaskModule
 
-_OF_TRAINING = {"risk_bank", "target_decay", "weighting"}
+_OF_TRAINING = {"risk_bank", "target_decay", "weight_average", "weighting"}
 """Parts of a model that prediction does not need."""
 _OF_THIS_MACHINE = {"store", "loading", "preparing"}
 """Settings of the machine that trained."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.errors import CheckpointError
+from mtl_hcc.runs.callbacks import LOSS
 from mtl_hcc.runs.checkpoint import read_checkpoint
 from mtl_hcc.runs.weights import check_fits
 
@@ -113,16 +114,18 @@ def _check_best(
     The checkpoint to go on from takes its place where it is itself the best so far.
     """
     best = path.with_name(BEST)
-    lowest = _lowest_loss(checkpoint)
+    name, lowest, kept = _kept(checkpoint)
     found = _readable(best)
     if isinstance(found, CheckpointError):
         why = found.found
-    elif _lowest_loss(found) == lowest:
+    elif _kept(found) == (name, lowest, kept):
         return
     else:
-        why = f"its validation loss is {_lowest_loss(found)}, but the best of the run is {lowest}"
-    of_lowest = [row["epoch"] for row in rows if row.get("validation/loss") == lowest]
-    if of_lowest[:1] == [checkpoint["epoch"]]:  # the first of equal ones is the best
+        its = _kept(found)[1]
+        why = f"its {name.replace('/', ' ')} is {its}, but that of the epoch to keep is {lowest}"
+    if kept is None:  # of an earlier version: the first of equal ones is the best
+        kept = next((int(row["epoch"]) for row in rows if row.get(name) == lowest), None)
+    if kept == checkpoint["epoch"]:
         if getattr(rank_zero_only, "rank", 0) == 0:
             write_bytes(best, path.read_bytes())
             print(f"{best}: {why}. {path.name} is the best epoch so far and was put in its place.")
@@ -137,12 +140,13 @@ def _check_best(
     )
 
 
-def _lowest_loss(checkpoint: dict[str, Any]) -> float | None:
-    """Return the lowest validation loss that a checkpoint knows of."""
+def _kept(checkpoint: dict[str, Any]) -> tuple[str, float | None, int | None]:
+    """Return by which number, with which value, which epoch was kept, as a checkpoint knows it."""
     for state in checkpoint.get("callbacks", {}).values():
-        if state.get("monitor") and (score := state.get("best_model_score")) is not None:
-            return float(score)
-    return None
+        if (name := state.get("monitor")) and (score := state.get("best_model_score")) is not None:
+            kept = state.get("kept_epoch", -1)
+            return name, float(score), kept if kept >= 0 else None
+    return LOSS, None, None
 
 
 def _rows_of_file(path: Path, epoch: int) -> list[dict[str, float]]:

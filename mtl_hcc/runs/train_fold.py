@@ -21,12 +21,14 @@ from rich.progress import track
 from mtl_hcc.atomic import remove_leftovers
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.command_line.config import instantiate, plain_config
+from mtl_hcc.command_line.fit_settings import KeptEpoch
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.prepared_cohort import SPLITS
 from mtl_hcc.data.training_ranges import training_ranges, write_ranges
 from mtl_hcc.errors import ConfigError, TrainingError
 from mtl_hcc.runs.callbacks import (
     BestEpoch,
+    EpochChoice,
     EpochTime,
     HistoryInCheckpoint,
     LastEpoch,
@@ -114,11 +116,15 @@ def train_fold(
     )
     history = HistoryLogger(folder / "history.csv", resumed.rows if resumed else ())
     wandb = wandb_logger(config, folder, module.config, part=folder.name)
+    own = resumed is not None and resumed.own
+    keep = KeptEpoch(**config.keep.as_dict())
+    choice = EpochChoice(keep, max_epochs=config.trainer.max_epochs, own=own)
     callbacks: list[Callback] = [
         EpochTime(),
         HistoryInCheckpoint(history),
-        Patience(config.patience),
-        BestEpoch(checkpoints, own=resumed is not None and resumed.own),
+        choice,
+        Patience(config.patience, choice),
+        BestEpoch(checkpoints, choice, own=own),
         LastEpoch(checkpoints),
     ]
     trainer = _trainer(dict(config.trainer), folder, [history, *wandb], callbacks)
@@ -216,6 +222,7 @@ def _quiet() -> None:
     for message in (
         ".*LeafSpec.*",  # Lightning-AI/pytorch-lightning#21326
         ".*does not have many workers.*",  # arrays are cached in this process
+        "Be aware that when using .ckpt_path., callbacks .*",  # EpochChoice says what differs
         "Checkpoint directory .* exists and is not empty",  # that is what resuming means
     ):
         warnings.filterwarnings("ignore", message)

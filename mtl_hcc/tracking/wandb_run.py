@@ -53,7 +53,7 @@ def summary_of(name: str) -> str:
     if section in ("train", "validation"):
         if number.startswith(RISES):
             return "max,last"
-        if number.startswith("loss"):
+        if number.startswith(("loss", "criterion")):
             return "min,last"
     return "mean,last" if section == "system" else "last"
 

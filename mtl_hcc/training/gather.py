@@ -1,9 +1,22 @@
 """Gathering patients over the ranks of a distributed job, with gradients."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
+
+from mtl_hcc.batch import PatientBatch
+
+
+@dataclass
+class Step:
+    """One global batch: the same on every rank."""
+
+    index: Tensor
+    outputs: dict[str, Tensor]
+    targets: dict[str, Tensor]
 
 
 def world_size() -> int:
@@ -40,6 +53,26 @@ def gather_patients(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         )
         gathered[name] = torch.cat([part[:n] for part, n in zip(padded, counts, strict=True)])
     return gathered
+
+
+def gather_step(batch: PatientBatch, outputs: dict[str, Tensor], columns: Iterable[str]) -> Step:
+    """Return what all ranks know of their patients.
+
+    Args:
+        batch: This rank's.
+        outputs: Task name to (patient, outputs) of this rank.
+        columns: Names of the targets that are needed.
+    """
+    gathered = gather_patients(
+        {"index": batch.index}
+        | {f"output {name}": output for name, output in outputs.items()}
+        | {f"target {name}": batch.targets[name] for name in columns}
+    )
+    return Step(
+        gathered["index"],
+        {name: gathered[f"output {name}"] for name in outputs},
+        {name: gathered[f"target {name}"] for name in columns},
+    )
 
 
 def gather_texts(texts: list[str]) -> list[str]:

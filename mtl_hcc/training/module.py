@@ -3,18 +3,16 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.errors import ConfigError
-from mtl_hcc.losses import EqualWeights, RiskBank, TaskWeighting
+from mtl_hcc.losses import EqualWeights, RiskBank, TaskWeighting, in_units_of_zero
 from mtl_hcc.nn import (
     Backbone,
     ClinicalEncoder,
@@ -26,21 +24,13 @@ from mtl_hcc.nn import (
 )
 from mtl_hcc.training.epoch_outputs import EpochOutputs
 from mtl_hcc.training.finite import FiniteCheck
-from mtl_hcc.training.gather import gather_patients
+from mtl_hcc.training.gather import Step, gather_step
 from mtl_hcc.training.optimizer import adamw, resume_settings
 from mtl_hcc.training.schedule import schedule_factor
+from mtl_hcc.training.weight_average import RunningAverage, WeightAverage, exchanged_names
 
 _LARGEST_NUMBER = 1e30
 """Of a setting: the optimizer squares some of them."""
-
-
-@dataclass
-class Step:
-    """One global batch: the same on every rank."""
-
-    index: Tensor
-    outputs: dict[str, Tensor]
-    targets: dict[str, Tensor]
 
 
 class MultiTaskModule(lightning.LightningModule):
@@ -58,9 +48,14 @@ class MultiTaskModule(lightning.LightningModule):
         pool: ``score`` lets the heads judge each instance of the only encoder, which has no
             aggregator then, and takes the mean of what they say: probabilities, log hazards.
         weighting: How the tasks' losses are combined.
+        normalize_losses: Whether each is divided by its value at score 0 before, so that no task
+            counts more because its loss is larger. What is logged, and what the weighting knows of
+            an epoch, are the losses as they are.
         risk_bank: Patients of earlier batches that enlarge the risk sets of the Cox losses.
         target_decay: If given, the bank is written by an exponential moving average of the network
             (batch-norm statistics included) with this decay, e.g. 0.99, as in momentum contrast.
+        weight_average: If given, validation, checkpoints and the exported model have an average of
+            the weights of many steps.
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Decoupled L2 penalty of AdamW.
         schedule: ``cosine`` falls to zero over the trainer's ``max_epochs``.
@@ -78,8 +73,10 @@ class MultiTaskModule(lightning.LightningModule):
         covariates: list[str] | None = None,
         pool: Literal["embedding", "score"] = "embedding",
         weighting: TaskWeighting | None = None,
+        normalize_losses: bool = False,
         risk_bank: RiskBank | None = None,
         target_decay: float | None = None,
+        weight_average: WeightAverage | None = None,
         learning_rate: float = 1e-3,
         weight_decay: float = 1e-2,
         schedule: Literal["cosine", "constant"] = "cosine",
@@ -100,14 +97,19 @@ class MultiTaskModule(lightning.LightningModule):
         self.heads: dict[str, TaskHead] = dict(self.network.heads.items())  # type: ignore[arg-type]
         self.weighting = weighting or EqualWeights()
         self.weighting.start(list(self.heads))
-        _check_bank(risk_bank, self.heads)
+        self.normalize_losses = normalize_losses
+        if risk_bank is not None:
+            cox = [head for head in self.heads.values() if isinstance(head, CoxHead)]
+            risk_bank.check_predicted([head.endpoint for head in cox])
         self.risk_bank = risk_bank
         self.target = (
-            AveragedModel(
-                self.network, multi_avg_fn=get_ema_multi_avg_fn(target_decay), use_buffers=True
-            ).requires_grad_(False)
+            RunningAverage(self.network, decay=target_decay, warm_up=False)
             if target_decay is not None and risk_bank is not None
             else None
+        )
+        self.weight_average = weight_average
+        self.average = (
+            RunningAverage(self.network, decay=weight_average.decay) if weight_average else None
         )
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.schedule: Literal["cosine", "constant"] = schedule
@@ -165,12 +167,15 @@ class MultiTaskModule(lightning.LightningModule):
 
     def training_step(self, batch: PatientBatch, batch_idx: int) -> dict[str, Any]:
         """Return the weighted loss of the global batch, the same on every rank."""
-        step = self._gather(batch, self(batch))
-        losses = {
-            name: head.loss(step.outputs[name], step.targets, index=step.index, bank=self.risk_bank)
-            for name, head in self.heads.items()
-        }
-        total = self.weighting.combine(losses)
+        step = gather_step(batch, self(batch), self.target_columns)
+        of_whom: Any = {"targets": step.targets, "index": step.index, "bank": self.risk_bank}
+        heads = self.heads.items()
+        losses = {name: head.loss(step.outputs[name], **of_whom) for name, head in heads}
+        counted = losses
+        if self.normalize_losses:
+            zero = {name: head.loss_at_zero(step.outputs[name], **of_whom) for name, head in heads}
+            counted = in_units_of_zero(losses, zero)
+        total = self.weighting.combine(counted)
         self.finite.losses(batch, step.outputs, losses | {"their weighted sum": total})
         self.epochs["train"].add(step.index, step.outputs, step.targets, losses)
         return {"loss": total, "step": step}
@@ -178,6 +183,15 @@ class MultiTaskModule(lightning.LightningModule):
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Look at the gradients before they change the weights."""
         self.finite.gradients(self.parameters())
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, and take the new weights into the average."""
+        super().optimizer_step(*args, **kwargs)
+        if self.weight_average is None or self.average is None:
+            return
+        begins = self.weight_average.first_epoch(self.trainer.max_epochs)
+        averaged = self.current_epoch >= begins
+        (self.average.update_parameters if averaged else self.average.follow)(self.network)
 
     @torch.no_grad()
     def on_train_batch_end(self, outputs: Any, batch: PatientBatch, batch_idx: int) -> None:
@@ -187,8 +201,7 @@ class MultiTaskModule(lightning.LightningModule):
         step: Step = outputs["step"]
         if self.target is not None:
             self.target.update_parameters(self.network)
-            self.target.eval()
-            step = self._gather(batch, self.target(batch))
+            step = gather_step(batch, self.target(batch), self.target_columns)
         scores, times, events = {}, {}, {}
         for name, head in self.heads.items():
             if isinstance(head, CoxHead) and head.endpoint in self.risk_bank.endpoints:
@@ -218,16 +231,20 @@ class MultiTaskModule(lightning.LightningModule):
         """Forget the last epoch's outputs."""
         self.epochs["validation"].clear()
         self.finite.start_validation()
+        if self.average is not None:
+            self.average.exchange(self.network)
 
     def validation_step(self, batch: PatientBatch, batch_idx: int) -> None:
         """Collect the outputs; the losses are computed on the full validation split."""
         outputs = self(batch)
         self.finite.note(batch, outputs)
-        step = self._gather(batch, outputs)
+        step = gather_step(batch, outputs, self.target_columns)
         self.epochs["validation"].add(step.index, step.outputs, step.targets, {})
 
     def on_validation_epoch_end(self) -> None:
         """Log exact losses and metrics of the full validation split: sum over tasks, unweighted."""
+        if self.average is not None:
+            self.average.exchange(self.network)  # training goes on with its own weights
         epoch = self.epochs["validation"]
         losses = epoch.exact_losses()
         self.finite.validation(losses, epoch.total(losses), epoch.not_finite())
@@ -258,36 +275,18 @@ class MultiTaskModule(lightning.LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the config, as plain values."""
+        """Add the config, as plain values; ``network.`` are the weights that predict."""
         checkpoint["config"] = self.config
+        if self.average is not None:
+            checkpoint["state_dict"] = exchanged_names(checkpoint["state_dict"])
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Give the network back what training goes on with."""
+        if self.average is not None:
+            checkpoint["state_dict"] = exchanged_names(checkpoint["state_dict"])
 
     # Inside
-
-    def _gather(self, batch: PatientBatch, outputs: dict[str, Tensor]) -> Step:
-        columns = self.target_columns
-        gathered = gather_patients(
-            {"index": batch.index}
-            | {f"output {name}": output for name, output in outputs.items()}
-            | {f"target {name}": batch.targets[name] for name in columns}
-        )
-        return Step(
-            gathered["index"],
-            {name: gathered[f"output {name}"] for name in outputs},
-            {name: gathered[f"target {name}"] for name in columns},
-        )
 
     def _log(self, section: str, values: dict[str, float]) -> None:
         # Every rank holds the same gathered values: nothing to reduce.
         self.log_dict({f"{section}/{name}": value for name, value in values.items()})
-
-
-def _check_bank(bank: RiskBank | None, heads: dict[str, TaskHead]) -> None:
-    """Raise unless the bank remembers what exactly one Cox head each gives."""
-    given = sorted(head.endpoint for head in heads.values() if isinstance(head, CoxHead))
-    for endpoint in bank.endpoints if bank is not None else ():
-        if given.count(endpoint) != 1:
-            raise ValueError(
-                f"the risk bank remembers '{endpoint}', which {given.count(endpoint)} Cox heads "
-                f"predict (their endpoints: {', '.join(given) or 'none'}); it needs exactly one: "
-                "correct model.risk_bank.endpoints or model.heads"
-            )

@@ -57,6 +57,24 @@ def test_the_kept_epoch_has_the_lowest_validation_loss_and_stands_in_the_caption
     assert [line.get_xdata()[0] for line in dotted] == [1]
 
 
+def test_where_the_kept_epoch_was_logged_it_is_that_one_and_the_criterion_has_a_panel(history):
+    logged = {
+        "validation/loss": [2.0, 4.0, 3.0],
+        "validation/criterion": [1.0, 0.9, 0.8],
+        "validation/kept_epoch": [0.0, 1.0, 1.0],
+    }
+    figure = learning_curves(history.assign(**logged))
+    assert "3 epochs; dotted: epoch 1, which is kept" in caption_of(figure)
+    dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert [line.get_xdata()[0] for line in dotted] == [1]
+    assert drawn(figure)["Criterion"]["validation"] == ([0, 1, 2], [1.0, 0.9, 0.8])
+    folds = [history.assign(**logged, fold=0)]
+    folds.append(history.assign(**logged | {"validation/kept_epoch": [0.0, 0.0, 2.0]}, fold=1))
+    text = caption_of(learning_curves(pd.concat(folds, ignore_index=True)))
+    assert "kept of each fold: epoch 1, 2" in text
+    assert "lowest" not in text
+
+
 def test_each_fold_keeps_an_epoch_of_its_own(history):
     folds = [
         history.assign(**{"fold": fold, "validation/loss": losses})

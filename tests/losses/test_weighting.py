@@ -14,6 +14,7 @@ from mtl_hcc.losses import (
     FixedWeights,
     TaskWeighting,
     UncertaintyWeights,
+    in_units_of_zero,
 )
 
 TASKS = ["os", "rfs", "mvi"]
@@ -192,3 +193,32 @@ def test_impossible_fixed_weights_are_refused(value: float) -> None:
 def test_impossible_dwa_settings_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected above 0"):
         DynamicWeightAverage(**bad)
+
+
+# Losses in units of their value at score 0
+
+
+def test_each_loss_is_a_share_of_its_value_at_score_zero() -> None:
+    plain = {"os": torch.tensor(3.0), "rfs": torch.tensor(0.5), "mvi": torch.tensor(0.3)}
+    zero = {"os": torch.tensor(4.0), "rfs": torch.tensor(0.0), "mvi": torch.tensor(math.log(2))}
+    found = in_units_of_zero(plain, zero)
+    expected = losses(0.75, 0.5 / math.log(2), 0.3 / math.log(2))
+    assert {task: float(loss) for task, loss in found.items()} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "weighting",
+    [
+        EqualWeights(),
+        FixedWeights(weights=losses(1, 2, 3)),
+        DynamicWeightAverage(),
+        UncertaintyWeights(initial_log_variance=0.3),
+    ],
+)
+def test_every_weighting_takes_normalized_losses(weighting: TaskWeighting) -> None:
+    started(weighting)
+    plain = {task: torch.tensor(2.0, requires_grad=True) for task in TASKS}
+    zero = {task: torch.tensor(value) for task, value in losses(4.0, 3.0, 0.7).items()}
+    weighting.combine(in_units_of_zero(plain, zero)).backward()
+    for task, loss in plain.items():
+        assert float(loss.grad) == pytest.approx(weighting.weights()[task] / float(zero[task]))

@@ -82,6 +82,34 @@ def test_a_batch_without_any_label_gives_zero_and_zero_gradients(head: TaskHead)
     assert not head.labeled(nobody).any()
 
 
+def test_the_loss_at_score_zero_is_the_log_of_the_classes_or_the_mean_log_size_of_the_risk_sets():
+    output = torch.randn(5, 3)
+    classes = ClassHead(4, column="mvi", classes=3, class_weights=[1.0, 2.0, 5.0])
+    label = {"mvi": torch.tensor([0.0, 1.0, 2.0, torch.nan, 0.0])}
+    assert float(classes.loss_at_zero(output, label)) == pytest.approx(np.log(3))
+
+    cox = CoxHead(4, endpoint="os")
+    followed = {
+        "os_days": torch.tensor([10.0, 20.0, 20.0, 40.0, torch.nan]),
+        "os_event": torch.tensor([1.0, 1.0, 1.0, 0.0, torch.nan]),
+    }
+    expected = (np.log(4) + np.log(3) + np.log(2)) / 3  # tied: 3 at risk, then 2
+    assert float(cox.loss_at_zero(output[:, :1], followed)) == pytest.approx(expected)
+    breslow = CoxHead(4, endpoint="os", ties="breslow")
+    expected = (np.log(4) + 2 * np.log(3)) / 3
+    assert float(breslow.loss_at_zero(output[:, :1], followed)) == pytest.approx(expected)
+
+    # Two remembered patients, whose scores do not matter: everybody is at score 0.
+    bank = RiskBank(endpoints=["os"], capacity=4)
+    remembered = torch.tensor([30.0, 50.0])
+    ones = {"os": torch.ones(2)}
+    bank.write(torch.tensor([7, 8]), {"os": torch.tensor([9.0, -9.0])}, {"os": remembered}, ones)
+    expected = (np.log(6) + np.log(5) + np.log(4)) / 3
+    found = cox.loss_at_zero(output[:, :1], followed, index=torch.arange(5), bank=bank)
+    assert float(found) == pytest.approx(expected)
+    assert not found.requires_grad
+
+
 def test_the_layer_and_its_loss_stay_in_float32_under_autocast(head: TaskHead):
     inputs = embedding()
     expected = head.loss(head(inputs), targets())

@@ -27,6 +27,8 @@ def offline(phantom_run) -> OfflineRun:
     ("name", "summary"),
     [
         ("validation/loss", "min,last"),
+        ("validation/criterion", "min,last"),
+        ("validation/kept_epoch", "last"),
         ("train/loss_os", "min,last"),
         ("validation/c_index_os", "max,last"),
         ("train/auc_mvi", "max,last"),

@@ -45,7 +45,8 @@ SHARES = ([0, 1, 2, 3, 4, 5, 6], [7, 8, 9, 10])  # uneven
 VIEWS = ("liver", "tumor")
 CASES = ["all labels", "no events", "no labels", "no phases", "no liver view", "nobody labeled"]
 DROPOUT = '{"class_path": "PhaseDropout", "init_args": {"probability": 0.3}}'
-FLAGS = ["--trainer.max_epochs", "2", "--data.augmentation+", DROPOUT]
+AVERAGE = ["--model.weight_average.decay", "0.9"]
+FLAGS = ["--trainer.max_epochs", "2", "--data.augmentation+", DROPOUT, *AVERAGE]
 
 
 def batch_of(case: str) -> PatientBatch:

@@ -124,6 +124,32 @@ def test_the_training_loss_is_the_weighted_sum_of_the_losses_of_the_heads():
     torch.testing.assert_close(module.training_step(batch, 0)["loss"], expected)
 
 
+def test_normalized_losses_are_shares_of_their_value_at_score_zero():
+    module = tiny_module(weighting=FixedWeights(weights={"os": 0.5, "mvi": 3.0}))
+    module.normalize_losses = True
+    batch = tiny_batch()
+    losses = step_losses(module, batch)
+    time, event = batch.targets["os_days"], batch.targets["os_event"]
+    zero = neg_partial_log_likelihood(torch.zeros(len(time)), time, event)
+    expected = 0.5 * losses["os"] / zero + 3.0 * losses["mvi"] / math.log(2)
+    torch.testing.assert_close(module.training_step(batch, 0)["loss"].detach(), expected)
+
+
+def test_normalized_losses_change_neither_what_is_logged_nor_the_ratios_of_dwa(tmp_path: Path):
+    still, moving = {"learning_rate": 0.0}, {"learning_rate": 0.05}
+    plain, normalized, learning = (
+        tiny_module(weighting=DynamicWeightAverage(), normalize_losses=flag, **rate)
+        for flag, rate in ((False, still), (True, still), (True, moving))
+    )
+    expected, found, moved = (
+        fit(module, tmp_path, epochs=4, train_size=10) for module in (plain, normalized, learning)
+    )
+    assert found.epochs == expected.epochs
+    of_the_last_epoch = [moved.epochs[3][f"train/loss_{task}"] for task in learning.heads]
+    assert learning.weighting.last_loss.tolist() == pytest.approx(of_the_last_epoch)
+    assert moved.series("weights/os")[3] != 1.0
+
+
 def test_the_epoch_mean_of_a_loss_is_unweighted_and_over_informative_patients(tmp_path: Path):
     module = tiny_module(weighting=FixedWeights(weights={"os": 0.5, "mvi": 3.0}), learning_rate=0.0)
     recorder = fit(module, tmp_path, train_size=10)  # 10, 10 and 4 patients
