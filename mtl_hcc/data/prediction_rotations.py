@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations, product
 
-import torch
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
 
 from mtl_hcc.batch import PatientBatch, ViewBatch
 from mtl_hcc.data.augmentation import InPlaneRotation, Rotation3D, Transform
@@ -33,9 +35,9 @@ class CubeRotation:
     signs: Three
 
     @property
-    def matrix(self) -> torch.Tensor:
-        """(3, 3) float32 from an offset (depth, height, width) to where it is moved."""
-        rows = torch.zeros(3, 3)
+    def matrix(self) -> npt.NDArray[np.float32]:
+        """(3, 3) from an offset (depth, height, width) to where it is moved."""
+        rows = np.zeros((3, 3), dtype=np.float32)
         for row, (axis, sign) in enumerate(zip(self.axes, self.signs, strict=True)):
             rows[row, axis] = sign
         return rows
@@ -47,10 +49,10 @@ class CubeRotation:
 
     def degrees_to(self, other: "CubeRotation") -> int:
         """Return the angle of the rotation that leads from one to the other."""
-        trace = float((self.matrix.T @ other.matrix).trace())
+        trace = np.trace(self.matrix.T @ other.matrix)
         return round(math.degrees(math.acos((trace - 1) / 2)))
 
-    def turn(self, array: torch.Tensor) -> torch.Tensor:
+    def turn(self, array: Tensor) -> Tensor:
         """Return a (patient, phase, depth, height, width) array turned, without interpolation."""
         turned = array.permute(0, 1, *(2 + axis for axis in self.axes))
         return turned.flip([2 + row for row, sign in enumerate(self.signs) if sign < 0])
@@ -62,7 +64,7 @@ def _well_spread() -> tuple[CubeRotation, ...]:
         for a, b, c in permutations(range(3))
         for i, j, k in product((1, -1), repeat=3)
     ]
-    left = [rotation for rotation in every if torch.linalg.det(rotation.matrix) > 0]
+    left = [rotation for rotation in every if np.linalg.det(rotation.matrix) > 0]
     chosen = [left.pop(0)]
     while left:
         nearest = [min(one.degrees_to(other) for other in chosen) for one in left]
@@ -90,6 +92,8 @@ def prediction_rotations(
     Raises:
         ConfigError: There are not so many.
     """
+    if number == 1:
+        return CUBE_ROTATIONS[:1]
     left = list(CUBE_ROTATIONS)
     limits: dict[int, str] = {}  # how many are left to what allows no more
     for name, view in views.items():
@@ -97,8 +101,8 @@ def prediction_rotations(
         limits[len(left)] = limits.get(len(left), f"the fields and voxels of view '{name}'")
     left = [one for one in left if one == CUBE_ROTATIONS[0] or _is_met(one, augmentation)]
     limits[len(left)] = limits.get(len(left), "data.augmentation, by which training turned them")
-    if number == 1 or (1 < number <= len(left) and views):
-        return tuple(left[:number]) or CUBE_ROTATIONS[:1]
+    if 1 < number <= len(left) and views:
+        return tuple(left[:number])
     raise ConfigError(
         f"prediction_rotations is {number}"
         + ("" if views else ", but there are no images to turn"),
