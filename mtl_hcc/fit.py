@@ -23,7 +23,8 @@ from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.command_line.fit_settings import check_settings, patience_remark, wandb_mode
 from mtl_hcc.command_line.trainer_settings import check_trainer
 from mtl_hcc.data.prepared_cohort import SPLITS
-from mtl_hcc.data.splits.splits_csv import read_splits
+from mtl_hcc.data.splits.split_checks import check_splits
+from mtl_hcc.data.splits.splits_csv import of_fold, read_splits
 from mtl_hcc.errors import CheckpointError
 from mtl_hcc.estimators.baselines import check_baselines
 from mtl_hcc.metrics.results_table import print_results
@@ -162,6 +163,9 @@ def _check_and_claim(
         parts.data.run_splits = run / SPLITS  # setup refuses others
     parts.data.fold = min(fold_folders(read_splits(Path(config.data.store) / SPLITS), run))
     parts.data.setup("fit")
+    splits = parts.data.prepared.splits(parts.data.run_splits)
+    for number in splits["fold"].unique():  # now, and not when the folds before it are trained
+        check_splits(of_fold(splits, number), parts.data.table, parts.data.endpoints, fold=number)
     check_baselines(config.baselines, parts.data.table)
     parts.data.train_dataloader()
     if config.ckpt_path is None:

@@ -15,6 +15,7 @@ from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.command_line.output_place import check_output_file
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.data.training_ranges import out_of_range, read_ranges
+from mtl_hcc.errors import ConfigError
 from mtl_hcc.runs.model_config import build_data, prepare_data
 from mtl_hcc.runs.predictor import load_predictor
 from mtl_hcc.spreadsheet_cells import csv_bytes
@@ -57,6 +58,12 @@ def predict(settings: Namespace) -> pd.DataFrame:
         settings: As the parser gives them.
     """
     model = load_predictor(Path(settings.checkpoint), trusted=settings.trust)
+    if settings.rotations not in (None, 1) and not model.looks_at_images:
+        raise ConfigError(
+            "the model reads tables: there is nothing to turn",
+            where="--rotations",
+            remedy="Leave it out.",
+        )
     datamodule = build_data(
         model.config,
         cohort=settings.cohort,
@@ -64,6 +71,7 @@ def predict(settings: Namespace) -> pd.DataFrame:
         source=settings.source,
         trusted=settings.trust,
         batch_size=settings.batch_size,
+        **({} if settings.rotations is None else {"prediction_rotations": settings.rotations}),
     )
     if settings.cohort is not None:  # the phantom keeps its splits: some of it was trained on
         datamodule.split = SingleSplit(name=settings.split)
@@ -72,6 +80,9 @@ def predict(settings: Namespace) -> pd.DataFrame:
     prepare_data(datamodule, own_reader=settings.source is not None)
     datamodule.setup("predict")
     predictions = model.predict(datamodule, device=settings.device)
+    trained = model.rotations
+    if len(datamodule.rotations) != trained:
+        predictions = _without_survival(predictions, len(datamodule.rotations), trained)
     ranges = read_ranges(Path(settings.checkpoint))
     if not ranges:
         print(
@@ -81,6 +92,19 @@ def predict(settings: Namespace) -> pd.DataFrame:
     reasons = out_of_range(ranges, datamodule, model.covariates)
     found = zip(predictions["out_of_range"], predictions["patient_id"].map(reasons), strict=True)
     return predictions.assign(out_of_range=["; ".join(filter(None, both)) for both in found])
+
+
+def _without_survival(predictions: pd.DataFrame, rotations: int, trained: int) -> pd.DataFrame:
+    """Return the rows without the probabilities that a baseline of other outputs would give."""
+    print(
+        f"No survival probabilities: the baseline hazard is that of predictions by {trained} "
+        f"rotation{'s' * (trained != 1)}, not {rotations}. Risk and class probabilities are the "
+        f"means over {rotations}. To have them too, predict the training patients so: "
+        "python -m mtl_hcc.fit --config RUN/config.yaml --ckpt_path last "
+        f"--data.prediction_rotations {rotations}"
+    )
+    curves = [str(name) for name in predictions if str(name).startswith("survival_")]
+    return predictions.assign(**dict.fromkeys(curves, float("nan")))
 
 
 def print_out_of_range(predictions: pd.DataFrame) -> None:
@@ -137,6 +161,13 @@ def _parser() -> ArgumentParser:
         default="quarantine",
         help="quarantine leaves out patients whose images or drawings cannot be right, remark "
         "predicts them and says so in the column out_of_range.",
+    )
+    parser.add_argument(
+        "--rotations",
+        type=int | None,
+        help="Predict the mean over so many ways of turning a patient by right angles (default: "
+        "data.prediction_rotations of the model). Another number than the model's leaves the "
+        "survival probabilities empty: its baseline hazard does not belong to such outputs.",
     )
     parser.add_argument("--batch_size", type=int, default=16, help="Patients at a time.")
     parser.add_argument(

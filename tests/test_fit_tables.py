@@ -186,6 +186,7 @@ def test_a_config_with_both_or_neither_is_refused(tmp_path):
         (["--estimator.ridge", "-1"], ["estimator.ridge is -1.0", "0 or more"]),
         (["--estimator.ridges", "1"], ["ridges"]),
         (["--estimator", "Ridge"], ["Ridge"]),
+        (["--data.prediction_rotations", "2"], ["prediction_rotations is 2", "at no images"]),
         (["--estimator.features", "RegionStatistics"], ["no images are prepared"]),
         (["--baselines", "{sex: {sex: [male]}}"], ["column sex: level 'female'", "baselines.sex"]),
         (["--baselines", "{region statistics: {age_years: linear}}"], ["region statistics"]),

@@ -78,3 +78,38 @@ def test_two_runs_with_other_splits_share_a_store_and_each_keeps_its_own(trained
     assert set(splits["fold"]) == {0, 1}
     predictions = pd.read_csv(trained / "folds" / "predictions.csv")
     assert set(predictions["fold"]) == {0, 1}
+
+
+def test_each_center_is_left_out_once_and_a_held_out_one_is_predicted_by_every_fold(tmp_path):
+    done = run(tmp_path, "centers", "--data.split", "LeaveCenterOut")
+    assert done.code == 0, done.err
+    rows = pd.read_csv(tmp_path / "centers" / "predictions.csv").query("task == 'os'")
+    tested = rows[rows["split"] == "test"]
+    assert tested.groupby("fold")["center"].agg(set).to_dict() == {0: {"I"}, 1: {"II"}}
+    flags = ["--data.split", "KFold", "--data.split.folds", "2", "--data.split.hold_out", "[II]"]
+    done = run(tmp_path, "held", *flags)
+    assert done.code == 0, done.err
+    rows = pd.read_csv(tmp_path / "held" / "predictions.csv").query("task == 'os'")
+    external = rows[rows["split"] == "external"]
+    assert set(external["center"]) == {"II"}
+    assert "II" not in set(rows.loc[rows["split"] != "external", "center"])
+    assert external.groupby("patient_id")["fold"].agg(list).map(len).eq(2).all()
+    metrics = pd.read_csv(tmp_path / "held" / "metrics.csv")
+    assert (metrics["split"] == "external").any()
+
+
+def test_a_fold_that_cannot_be_trained_stops_the_run_before_the_folds_that_can(tmp_path):
+    tiny_config(tmp_path)
+    table = pd.read_csv(tmp_path / "cohort.csv")
+    table["mvi"] = (table["center"] == "II").astype(float)  # without II nobody is positive
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    done = run(tmp_path, "centers", "--data.split", "LeaveCenterOut")
+    assert done.code == 2
+    assert "column mvi, fold 0: only class 1" in done.err
+    table["mvi"] = (table["center"] == "I").astype(float)
+    table.loc[table["center"] == "II", "mvi"] = [0.0, 1.0] * 10
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    done = run(tmp_path, "centers", "--data.split", "LeaveCenterOut")
+    assert done.code == 2
+    assert "column mvi, fold 1: only class 1" in done.err
+    assert not (tmp_path / "centers").exists()

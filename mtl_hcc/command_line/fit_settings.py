@@ -143,6 +143,10 @@ def check_settings(config: Any) -> None:
             not 0 <= config.bootstraps <= _MOST_RESAMPLES,
             f"0 (no intervals) or more, up to {_MOST_RESAMPLES}; papers use 1000",
         ),
+        "data.prediction_rotations": (
+            "estimator" in config and config.data.prediction_rotations != 1,
+            "1: an estimator on tables looks at no images that could be turned",
+        ),
         "baselines": (bool(taken), f"other names than {', '.join(_TAKEN)}"),
     }
     for name, (is_wrong, expected) in wrong.items():

@@ -25,6 +25,7 @@ from mtl_hcc.data.endpoints import event_flags, target_columns
 from mtl_hcc.data.field_of_view import as_seen
 from mtl_hcc.data.patient_sampler import OrderedBatchSampler, PatientBatchSampler
 from mtl_hcc.data.phase_selection import chosen_phases, select_phases, views_of
+from mtl_hcc.data.prediction_rotations import prediction_rotations as chosen_rotations
 from mtl_hcc.data.prepared_cohort import SPLITS, PreparedCohort
 from mtl_hcc.data.ranks import rank_of
 from mtl_hcc.data.resources import Loading, Preparing, check_least
@@ -62,6 +63,8 @@ class CohortDataModule(LightningDataModule):
         rounds: Augmentation rounds: visits of each patient in an epoch.
         augmentation: Transforms of training patients, in their order, such as ``Rotation3D``; none
             when not given.
+        prediction_rotations: Ways in which a patient is turned to be predicted, by right angles:
+            log hazards and probabilities are the mean over them. 1 for patients as they are.
         loading: Processes and memory that reading prepared patients may take.
         preparing: Processes that prepare patients.
         seed: Seed of batches and augmentation, 0 or more.
@@ -83,6 +86,7 @@ class CohortDataModule(LightningDataModule):
         batch_size: int = 16,
         rounds: int = 3,
         augmentation: list[Transform] | None = None,
+        prediction_rotations: int = 1,
         loading: Loading = _LOADING,
         preparing: Preparing = _PREPARING,
         seed: int = 0,
@@ -104,6 +108,8 @@ class CohortDataModule(LightningDataModule):
         self.batch_size, self.rounds, self.seed = batch_size, rounds, seed
         self._cache: ArrayCache | None = None
         self.augmentation = Augmentation(augmentation or [], seed=seed, views=self.views)
+        self.rotations = chosen_rotations(prediction_rotations, self.views, augmentation or [])
+        """How each patient is turned to be predicted, first as it is."""
         self.run_splits: Path | None = None
         """``splits.csv`` of the run, where there is one: other splits are refused."""
         self._store: PreparedStore | None = None

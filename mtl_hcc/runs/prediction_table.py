@@ -8,19 +8,27 @@ from torch import Tensor
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.errors import PredictionsError
+from mtl_hcc.nn import TaskHead
 from mtl_hcc.training.module import MultiTaskModule
 
 
 @torch.inference_mode()
 def predict_patients(
-    module: MultiTaskModule, batches: Iterable[PatientBatch], *, device: torch.device | str = "cpu"
+    module: MultiTaskModule,
+    batches: Iterable[PatientBatch],
+    *,
+    device: torch.device | str = "cpu",
+    rotations: int = 1,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], pd.DataFrame]:
-    """Run the network once over every patient, and print who shows nothing in a view.
+    """Run the network over every patient, and print who shows nothing in a view.
 
     Args:
         module: Trained; is set to evaluation mode.
-        batches: Batches that hold every patient once, without augmentation.
+        batches: Batches that hold every patient once, without augmentation; with rotations each
+            batch so many times one after the other, first as it is.
         device: Where to compute.
+        rotations: How often each batch comes. The outputs are then the mean over its rotations as
+            each head takes it (:meth:`TaskHead.mean_over`): of log hazards, of probabilities.
 
     Returns:
         Task name to raw output; column to target; and ``patient_id, center, split, remark`` of each
@@ -31,10 +39,15 @@ def predict_patients(
     targets: dict[str, list[Tensor]] = {name: [] for name in module.target_columns}
     who: list[dict[str, str]] = []
     nothing: dict[str, list[str]] = {name: [] for name in module.network.encoders}
-    for batch in batches:
+    for number, batch in enumerate(batches):
         moved = batch.to(device)
         for name, output in module(moved).items():
             outputs[name].append(output.float().cpu())
+        if (number + 1) % rotations == 0 and rotations > 1:
+            for name, head in module.heads.items():
+                outputs[name][-rotations:] = [_mean_of(head, outputs[name][-rotations:])]
+        if number % rotations:  # who the patients are was seen when they came as they are
+            continue
         for view, empty in module.network.shows_nothing(moved).items():
             rows = empty.nonzero()[:, 0].tolist()
             nothing[view] += [batch.patient_id[row] for row in rows]
@@ -56,6 +69,12 @@ def predict_patients(
         {name: torch.cat(parts) for name, parts in targets.items()},
         pd.DataFrame(who).assign(remark=[_remark(row["patient_id"], nothing) for row in who]),
     )
+
+
+def _mean_of(head: TaskHead, outputs: list[Tensor]) -> Tensor:
+    """Return (patient, outputs): the mean over outputs for the same patients."""
+    each = torch.stack(outputs, dim=1)
+    return head.mean_over(each, torch.ones(each.shape[:2], dtype=torch.bool))
 
 
 def _remark(patient: str, nothing: Mapping[str, list[str]]) -> str:

@@ -29,10 +29,17 @@ class Predictor(ABC):
         config: Its complete config, as plain values.
         covariates: Columns of the cohort's table that it reads, with their kinds; None for those
             under ``data`` of its config.
+        looks_at_images: Whether it is a network, to which patients can be shown turned.
     """
 
     config: dict[str, Any]
     covariates: Mapping[str, CovariateKind] | None = None
+    looks_at_images = False
+
+    @property
+    def rotations(self) -> int:
+        """The rotations that its own predictions, and so its baseline hazards, are the mean of."""
+        return int(self.config["data"].get("prediction_rotations", 1))
 
     @abstractmethod
     def predict(self, datamodule: CohortDataModule, *, device: str | None = None) -> pd.DataFrame:
@@ -49,13 +56,18 @@ class Predictor(ABC):
 class NetworkPredictor(Predictor):
     """A network with its weights."""
 
+    looks_at_images = True
+
     def __init__(self, module: MultiTaskModule, config: dict[str, Any]) -> None:
         self.module, self.config = module, config
 
     def predict(self, datamodule: CohortDataModule, *, device: str | None = None) -> pd.DataFrame:
-        """Run the network once over every patient."""
+        """Run the network over every patient, turned as ``data.prediction_rotations`` asks for."""
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        found = predict_patients(self.module, batches(datamodule), device=device)
+        rotations = len(datamodule.rotations)
+        found = predict_patients(
+            self.module, batches(datamodule), device=device, rotations=rotations
+        )
         rows = prediction_rows(self.module, *found)
         remarks = found[-1].set_index("patient_id")["remark"]
         return rows.assign(out_of_range=rows["patient_id"].map(remarks))

@@ -23,6 +23,7 @@ from mtl_hcc.batch import PatientBatch
 from mtl_hcc.command_line.config import instantiate, plain_config
 from mtl_hcc.command_line.fit_settings import KeptEpoch
 from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.data.prediction_rotations import rotated
 from mtl_hcc.data.prepared_cohort import SPLITS
 from mtl_hcc.data.training_ranges import training_ranges, write_ranges
 from mtl_hcc.errors import ConfigError, TrainingError
@@ -187,17 +188,20 @@ def predict_fold(
     device: torch.device | str,
 ) -> pd.DataFrame:
     """Fit the baseline hazards on the training split, then return everybody's predictions."""
-    outputs, targets, who = predict_patients(module, batches(datamodule), device=device)
+    outputs, targets, who = predict_patients(
+        module, batches(datamodule), device=device, rotations=len(datamodule.rotations)
+    )
     train = torch.as_tensor((who["split"] == "train").to_numpy())
     fit_baseline_hazards(module, outputs, targets, train)
     return prediction_rows(module, outputs, targets, who, fold=fold)
 
 
 def batches(datamodule: CohortDataModule) -> Iterator[PatientBatch]:
-    """Yield every patient once, with a progress bar."""
+    """Yield all patients, with a progress bar: each batch as often as it is turned."""
     loader = datamodule.everybody()
     for batch in track(loader, description="Predicting", transient=True, total=len(loader)):
-        yield datamodule.on_after_batch_transfer(batch, 0)
+        for rotation in datamodule.rotations:
+            yield datamodule.on_after_batch_transfer(rotated(batch, rotation), 0)
 
 
 def _how_to_go_on(config: Namespace, checkpoints: Path) -> str:

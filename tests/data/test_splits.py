@@ -5,6 +5,7 @@ from outcome_tables import outcome_table
 from mtl_hcc.cohorts.source import describe
 from mtl_hcc.data.splits import (
     KFold,
+    LeaveCenterOut,
     RandomSplit,
     SingleSplit,
     SplitByCenter,
@@ -51,6 +52,96 @@ def test_in_k_fold_each_patient_is_tested_once_and_never_in_two_splits():
     for _, rows in splits.groupby(["fold", "split"]):
         events = TABLE.loc[rows["patient_id"], "os_event"]
         assert events.mean() == pytest.approx(TABLE["os_event"].mean(), abs=0.03)
+
+
+def test_held_out_centers_are_external_in_every_fold_and_the_others_are_dealt_as_if_alone():
+    split = KFold(folds=4, seed=3, hold_out=["VI"])
+    splits = split.assign(TABLE)
+    assert splits.groupby("fold")["patient_id"].agg(["size", "nunique"]).eq(200).all(axis=None)
+    held = splits["patient_id"].map(TABLE["center"]) == "VI"
+    assert splits["split"][held].eq("external").all()
+    assert held.groupby(splits["fold"]).sum().eq((TABLE["center"] == "VI").sum()).all()
+    alone = KFold(folds=4, seed=3).assign(TABLE[TABLE["center"] != "VI"])
+    assert splits[~held].reset_index(drop=True).equals(alone)
+    assert describe(split).startswith("KFold(folds=4, hold_out=['VI'], seed=3, ")
+
+
+def test_each_center_is_the_test_of_one_fold_and_the_others_are_dealt_as_by_a_random_split():
+    splits = LeaveCenterOut(validation_fraction=0.25, seed=3).assign(TABLE)
+    centers = splits["patient_id"].map(TABLE["center"])
+    assert splits.groupby("fold")["patient_id"].agg(["size", "nunique"]).eq(200).all(axis=None)
+    for fold, center in enumerate(["I", "II", "VI"]):
+        rows = splits[splits["fold"] == fold].set_index("patient_id")["split"]
+        assert (centers[splits["fold"] == fold][splits["split"] == "test"] == center).all()
+        rest = TABLE[TABLE["center"] != center]
+        shares = {"train": 0.75, "validation": 0.25}
+        expected = RandomSplit(fractions=shares, seed=3).assign(rest).set_index("patient_id")
+        assert rows[rest.index].equals(expected["split"])
+        assert rows.drop(rest.index).eq("test").all()
+        events = TABLE.loc[rows.index[rows == "validation"], "os_event"]
+        assert events.mean() == pytest.approx(rest["os_event"].mean(), abs=0.04)
+
+
+def test_only_named_centers_are_left_out_and_the_others_are_always_learned_from():
+    splits = LeaveCenterOut(centers=["VI", "I"]).assign(TABLE)
+    centers = splits["patient_id"].map(TABLE["center"])
+    tested = splits[splits["split"] == "test"].groupby("fold")["patient_id"].agg(set)
+    assert tested.to_dict() == {
+        fold: set(TABLE.index[TABLE["center"] == center]) for fold, center in enumerate(["I", "VI"])
+    }
+    assert set(splits["split"][centers == "II"]) == {"train", "validation"}
+
+
+@pytest.mark.parametrize("split", [KFold(folds=3, hold_out=["VI"]), LeaveCenterOut()])
+def test_new_patients_move_nobody_and_who_changed_the_center_is_dealt_anew(split):
+    key = ["fold", "patient_id"]
+    first = split.assign(TABLE.head(120))
+    grown = split.renew(TABLE, first).set_index(key)["split"]
+    before = first.set_index(key)["split"]
+    assert (grown[before.index] == before).all()
+    inside = TABLE.index[:120][TABLE["center"].head(120) == "VI"]
+    moved = TABLE.assign(center=TABLE["center"].where(TABLE.index != inside[0], "I"))
+    again = split.renew(moved, first).set_index(key)["split"]
+    of_mover = again.xs(inside[0], level="patient_id")
+    assert "external" not in set(of_mover)
+    assert (of_mover == "test").sum() == 1
+    if isinstance(split, LeaveCenterOut):
+        assert of_mover[0] == "test", "with its new center"
+    others = before.drop(index=inside[0], level="patient_id")
+    assert (again[others.index] == others).all()
+
+
+def test_a_center_keeps_its_dealing_when_another_comes_before_it():
+    key, late = ["patient_id"], TABLE[TABLE["center"] != "I"]
+    split = LeaveCenterOut(seed=1)
+    first = split.assign(late)  # II is fold 0
+    now = split.renew(TABLE, first)
+    for center, was, number in (("II", 0, 1), ("VI", 1, 2)):
+        earlier = first[first["fold"] == was].set_index(key)["split"]
+        later = now[now["fold"] == number].set_index(key)["split"]
+        assert later[earlier.index].equals(earlier), center
+    assert now[now["fold"] == 0].set_index(key)["split"][late.index].ne("test").all()
+
+
+def test_centers_that_cannot_be_left_out_are_named():
+    for split, setting in (
+        (KFold(hold_out=["III"]), "hold_out"),
+        (LeaveCenterOut(centers=["I", "III"]), "centers"),
+    ):
+        message = rf"data.split.{setting}: center 'III' is unknown. Expected some of I, II, VI"
+        with pytest.raises(SplitError, match=message):
+            split.assign(TABLE)
+    with pytest.raises(SplitError, match=r"center 'VI' twice"):
+        KFold(hold_out=["VI", "VI"]).assign(TABLE)
+    with pytest.raises(SplitError, match=r"all 67 patients are of center I\. Expected two centers"):
+        LeaveCenterOut().assign(TABLE[TABLE["center"] == "I"])
+    with pytest.raises(SplitError, match=r"5 folds for 0 patients outside of I, II, VI"):
+        KFold(hold_out=["I", "II", "VI"]).assign(TABLE)
+    unknown = TABLE.assign(center=TABLE["center"].where(TABLE.index != "P007", "unknown"))
+    for split in (LeaveCenterOut(), KFold(hold_out=["VI"])):
+        with pytest.raises(SplitError, match=r"1 patients without a center, the first P007"):
+            split.assign(unknown)
+    assert len(KFold(folds=2).assign(unknown)) == 400, "where centers play no part"
 
 
 def test_more_folds_than_patients_is_an_error_that_names_both():
