@@ -1,11 +1,12 @@
 """PatientBatch: names, shapes and units of everything that flows from the data to the losses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mtl_hcc.regions import BACKGROUND_LIVER, DRAWN
 
@@ -42,6 +43,23 @@ class RegionMaps:
             known = ", ".join([BACKGROUND_LIVER, *self.names])
             raise ValueError(f"unknown region '{region}'; expected one of {known}")
         return (self.bits & self.names[region]) > 0
+
+    def masks(self, regions: Sequence[str], *, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return where several regions lie, by one look-up instead of comparing voxel by voxel.
+
+        Args:
+            regions: Each as in :meth:`mask`.
+            dtype: Of the result.
+
+        Returns:
+            (..., region) of 0 and 1, the region along the last axis: what a convolution reads
+            fastest.
+        """
+        every = RegionMaps(
+            torch.arange(256, device=self.bits.device, dtype=torch.uint8), self.names
+        )
+        table = torch.stack([every.mask(name) for name in regions], dim=1).to(dtype)
+        return functional.embedding(self.bits.int(), table)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "RegionMaps":
         """Return the maps with another tensor of bits, e.g. ``maps.map(lambda t: t[rows])``."""

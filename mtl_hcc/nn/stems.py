@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 
-import torch
 from torch import Tensor, nn
 
 from mtl_hcc.batch import RegionMaps
@@ -69,10 +68,14 @@ class RegionStem(Stem):
 
     def forward(self, images: Tensor, regions: RegionMaps) -> Tensor:
         """Return the summed region features."""
-        masks = torch.cat([regions.mask(name) for name in self.regions], dim=1)
-        masks = masks.to(images.dtype)  # (instance, region * channel, [depth,] height, width)
-        repeated = torch.cat([images] * len(self.regions), dim=1) if images.shape[1] > 1 else images
-        features: Tensor = self.convolution(torch.cat([repeated * masks, masks], dim=1))
+        count = len(self.regions)
+        # (instance, channel, [depth,] height, width, region twice): one look-up writes the masks
+        # to both their places, and the first become images.
+        seen = regions.masks(self.regions * 2, dtype=images.dtype)
+        seen[..., :count].mul_(images[..., None])
+        # Regions before channels. Of a single channel nothing is copied, and the map is
+        # channels last in memory.
+        features: Tensor = self.convolution(seen.movedim(-1, 1).flatten(1, 2))
         return features
 
 

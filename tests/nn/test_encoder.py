@@ -183,3 +183,59 @@ def test_concatenation_over_phases_fits_one_vector_for_each():
     assert found.shape == (PATIENTS, 3 * network.backbone.out_features)
     bag = network.bag(view())
     torch.testing.assert_close(found[0].unflatten(0, (3, -1))[1], bag.features[0, 6:12].mean(0))
+
+
+def of_volumes(*, norm: str, channels_last: bool = True) -> ImageEncoder:
+    """Return an encoder of volumes, or the same with kernels and maps as torch lays them out."""
+    torch.manual_seed(0)
+    network = EncoderParts(
+        stem=lambda channels: RegionStem(channels, out_channels=4),
+        backbone=lambda c: DenseNet(c, growth_rate=4, layers=(1, 2), norm=norm),
+        aggregator=Concatenate,
+    ).build("tumor")
+    if not channels_last:
+        network.channels_last = False
+        for part in network.parameters():
+            part.data = part.data.contiguous()
+    return network.double()
+
+
+def volumes(*, phases: int = PHASES) -> ViewBatch:
+    generator = torch.Generator().manual_seed(0)
+    shape = (2 if phases == PHASES else 1, PHASES, EDGE, EDGE, EDGE)
+    images = torch.rand(shape, generator=generator).double()
+    regions = torch.randint(0, 8, shape, generator=generator, dtype=torch.uint8)
+    present = (torch.arange(PHASES) < phases).expand(shape[:2])
+    return view_batch(images, regions, present)
+
+
+@pytest.mark.parametrize("phases", [PHASES, 1])
+@pytest.mark.parametrize("norm", ["batch", "group", "instance"])
+def test_the_layout_in_memory_changes_neither_output_nor_gradient(norm: str, phases: int):
+    seen = volumes(phases=phases)
+    plain = results(of_volumes(norm=norm, channels_last=False), seen)
+    found = results(of_volumes(norm=norm), seen)
+    torch.testing.assert_close(found, plain, rtol=1e-9, atol=1e-9)
+
+
+def test_kernels_lie_channels_last_and_weights_of_either_layout_load():
+    network, plain = of_volumes(norm="batch"), of_volumes(norm="batch", channels_last=False)
+    kernels = [part for part in network.parameters() if part.dim() == 5]
+    last = torch.channels_last_3d
+    assert len(kernels) > 5
+    assert all(kernel.is_contiguous(memory_format=last) for kernel in kernels)
+    assert list(network.state_dict()) == list(plain.state_dict())
+    for one, other in ((network, plain), (plain, network)):
+        with torch.no_grad():
+            other.stem.convolution.weight.add_(1)
+        one.load_state_dict(other.state_dict())
+        torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=0, atol=0)
+    assert all(kernel.is_contiguous(memory_format=last) for kernel in kernels)
+
+
+def test_maps_reach_the_backbone_channels_last():
+    network, seen = of_volumes(norm="batch"), []
+    network.backbone.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    network(volumes())
+    assert seen[0].is_contiguous(memory_format=torch.channels_last_3d)
+    assert not seen[0].is_contiguous()

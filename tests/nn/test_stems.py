@@ -34,6 +34,24 @@ def test_background_liver_margin_and_tumor_leave_no_liver_voxel_out():
     assert regions.mask("loat").equal(regions.bits >= 8)
 
 
+def test_the_look_up_of_masks_says_what_each_mask_says():
+    bits = torch.arange(256, dtype=torch.uint8).reshape(2, 1, 4, 4, 8)
+    regions = RegionMaps(bits, region_bits(["margin", "rim"]))
+    names = ("background_liver", "tumor", "liver", "rim", "tumor")
+    expected = torch.stack([regions.mask(name) for name in names], dim=-1)
+    for dtype in (torch.float32, torch.bfloat16, torch.float64):
+        masks = regions.masks(names, dtype=dtype)
+        assert masks.dtype is dtype
+        assert masks.equal(expected.to(dtype))
+
+
+def test_a_region_stem_gives_the_image_its_gradient():
+    stem = RegionStem(1, out_channels=2, regions=("tumor", "margin")).double()
+    images, regions = images_and_regions(1, 4)
+    images = images.double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda given: stem(given, regions), images)
+
+
 def test_an_unknown_region_is_named_together_with_the_known_ones():
     with pytest.raises(ValueError, match="unknown region 'spleen'; expected one of background_liv"):
         RegionStem(1, regions=("tumor", "spleen"))(*images_and_regions())
