@@ -39,7 +39,8 @@ def _check_views(model: MultiTaskModule, data: CohortDataModule) -> None:
                 remedy="Name the encoder after its view, or add the view.",
             )
         bits = data.preparation.region_bits if data.preparation is not None else {}
-        for part in ("instances.regions", "stem.regions", "backbone.pooled_regions"):
+        named = ("instances.regions", "stem.regions", "backbone.pooled_regions", "moments.regions")
+        for part in named:
             asked = getattr(getattr(encoder, part.split(".")[0]), part.split(".")[1], ())
             if absent := [r for r in asked if r not in (*bits, BACKGROUND_LIVER)]:
                 raise ConfigError(

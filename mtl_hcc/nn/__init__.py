@@ -18,6 +18,7 @@ from mtl_hcc.nn.fusion import FullyConnected, Fusion, GatedFusion
 from mtl_hcc.nn.heads import ClassHead, CoxHead, TaskHead
 from mtl_hcc.nn.instances import AxialSlices, InstanceMaker, SliceCombinations, Volumes
 from mtl_hcc.nn.network import PatientNetwork
+from mtl_hcc.nn.region_pooling import RegionMoments
 from mtl_hcc.nn.resnet import ResNet
 from mtl_hcc.nn.stems import PlainStem, RegionStem, Stem
 from mtl_hcc.nn.transformer import Transformer
@@ -46,6 +47,7 @@ __all__ = [
     "Nested",
     "PatientNetwork",
     "PlainStem",
+    "RegionMoments",
     "RegionStem",
     "ResNet",
     "SliceCombinations",

@@ -6,11 +6,18 @@ from typing import Literal
 import torch
 from monai.networks.nets import DenseNet as MonaiDenseNet
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mtl_hcc.batch import RegionMaps
 from mtl_hcc.nn.instances import Dimensions
 from mtl_hcc.nn.norms import Norm, make_norm, replace_batch_norms, spatial_dims
+from mtl_hcc.nn.region_pooling import (
+    MaskPooling,
+    in_blocks,
+    masks_of,
+    region_means,
+    through_layer,
+    through_stem,
+)
 
 Pooling = Literal["average", "max", "average_max"]
 
@@ -58,6 +65,7 @@ class DenseNet(Backbone):
         pooled_regions: Regions whose mean features are added to the vector, from the map of each
             dense block but the last. The mean over a region does not depend on its size, whereas
             the mean over the field of view mixes how bright a zone is with how large it is.
+        mask_pooling: How the regions' masks become as coarse as a map.
         dimensions: ``3d`` for volumes, ``2d`` for slices. The stem has the same setting.
     """
 
@@ -73,6 +81,7 @@ class DenseNet(Backbone):
         dropout: float = 0.0,
         pooling: Pooling = "average",
         pooled_regions: tuple[str, ...] = (),
+        mask_pooling: MaskPooling = "strided",
         dimensions: Dimensions = "3d",
     ) -> None:
         super().__init__()
@@ -96,7 +105,7 @@ class DenseNet(Backbone):
         self.pooling = pooling
         channels = int(network.class_layers.out.in_features)
         self.out_features = channels * (2 if pooling == "average_max" else 1)
-        self.pooled_regions = tuple(pooled_regions)
+        self.pooled_regions, self.mask_pooling = tuple(pooled_regions), mask_pooling
         self.taps = nn.ModuleDict()
         if self.pooled_regions:
             for block in range(1, len(layers)):
@@ -110,14 +119,20 @@ class DenseNet(Backbone):
     def forward(self, features: Tensor, regions: RegionMaps | None = None) -> Tensor:
         """Return the pooled last feature map, and the pooled regions of the maps before it."""
         vectors: list[Tensor] = []
-        shares = _masks(self.pooled_regions, regions)
+        shares = masks_of(self.pooled_regions, regions)
+        strided = self.mask_pooling == "strided"
+        if self.taps and strided:
+            shares = through_stem(shares, features)
         for name, layer in self.features.named_children():
             features = layer(features)  # (instance, channel, [depth,] height, width)
+            if self.taps and strided:
+                shares = through_layer(shares, layer)
             if name in self.taps:
-                # From the shares of the map before: a mean of means, and much less to add up.
-                shares = _coarser(shares, features)
+                if not strided:  # From the shares of the map before: a mean of means.
+                    shares = in_blocks(shares, features)
                 tapped = self.activation(self.taps[name](features))
-                vectors.append(region_means(tapped, shares).flatten(1))
+                means = region_means(tapped, shares).flatten(1)
+                vectors.append(means.to(features.dtype))
         vectors.append(pooled(self.activation(features), self.pooling))
         return torch.cat(vectors, dim=1)
 
@@ -127,41 +142,6 @@ def pooled(features: Tensor, pooling: Pooling) -> Tensor:
     cells = features.flatten(2)
     found = {"average": lambda: cells.mean(dim=2), "max": lambda: cells.amax(dim=2)}
     return torch.cat([found[name]() for name in pooling.split("_")], dim=1)
-
-
-def _masks(names: tuple[str, ...], regions: RegionMaps | None) -> Tensor:
-    """Return (instance, region, [depth,] height, width) of 0 and 1, of the middle channel."""
-    if not names:
-        return torch.empty(0)
-    if regions is None:
-        raise ValueError("a backbone with pooled_regions needs the region map")
-    middle = regions.map(lambda bits: bits[:, [bits.shape[1] // 2]])
-    return torch.cat([middle.mask(name) for name in names], dim=1).float()
-
-
-def _coarser(shares: Tensor, features: Tensor) -> Tensor:
-    """Return the shares of the cells of a coarser map."""
-    if features.dim() == 4:
-        return functional.adaptive_avg_pool2d(shares, (features.shape[2], features.shape[3]))
-    depth, height, width = features.shape[2:]
-    return functional.adaptive_avg_pool3d(shares, (depth, height, width))
-
-
-def region_means(features: Tensor, shares: Tensor) -> Tensor:
-    """Return the mean of a feature map over each region, 0 where a region is empty.
-
-    ``sum_v w_rv f_v / sum_v w_rv``, with w_rv the share of cell v that region r covers.
-
-    Args:
-        features: (instance, channel, [depth,] height, width).
-        shares: (instance, region, [depth,] height, width), in [0, 1].
-
-    Returns:
-        (instance, region, channel).
-    """
-    shares = shares.flatten(2).to(features.dtype)
-    total = shares @ features.flatten(2).transpose(1, 2)
-    return total / shares.sum(dim=2, keepdim=True).clamp(min=1e-6)
 
 
 class DenseNet121(DenseNet):
@@ -174,6 +154,7 @@ class DenseNet121(DenseNet):
         dropout: As in :class:`DenseNet`.
         pooling: As in :class:`DenseNet`.
         pooled_regions: As in :class:`DenseNet`.
+        mask_pooling: As in :class:`DenseNet`.
         dimensions: As in :class:`DenseNet`.
     """
 
@@ -186,6 +167,7 @@ class DenseNet121(DenseNet):
         dropout: float = 0.0,
         pooling: Pooling = "average",
         pooled_regions: tuple[str, ...] = (),
+        mask_pooling: MaskPooling = "strided",
         dimensions: Dimensions = "3d",
     ) -> None:
         super().__init__(
@@ -198,5 +180,6 @@ class DenseNet121(DenseNet):
             dropout=dropout,
             pooling=pooling,
             pooled_regions=pooled_regions,
+            mask_pooling=mask_pooling,
             dimensions=dimensions,
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from mtl_hcc.batch import ViewBatch
@@ -12,6 +13,7 @@ from mtl_hcc.nn.aggregators import Aggregator
 from mtl_hcc.nn.backbones import Backbone
 from mtl_hcc.nn.bag import Bag
 from mtl_hcc.nn.instances import InstanceMaker, Layout, Volumes
+from mtl_hcc.nn.region_pooling import RegionMoments
 from mtl_hcc.nn.stems import Stem
 
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -34,6 +36,7 @@ class ImageEncoder(nn.Module):
         stem: First convolutions.
         backbone: Feature map to vector.
         aggregator: Instances to patient; ``None`` where the heads judge each instance.
+        moments: What is measured of each instance beside the backbone's vector.
         instances_per_chunk: How many go through at once. With more, each chunk is computed a second
             time in the backward pass instead of being kept, so that memory does not grow with the
             length of the bag. ``None`` sends all through at once.
@@ -46,10 +49,12 @@ class ImageEncoder(nn.Module):
         stem: Stem,
         backbone: Backbone,
         aggregator: Aggregator | None,
+        moments: RegionMoments | None = None,
         instances_per_chunk: int | None = None,
     ) -> None:
         super().__init__()
         self.instances = instances
+        self.moments = moments
         self.stem, self.backbone, self.aggregator = stem, backbone, aggregator
         self.channels_last = not any(
             isinstance(part, nn.InstanceNorm2d | nn.InstanceNorm3d) for part in self.modules()
@@ -57,10 +62,9 @@ class ImageEncoder(nn.Module):
         if self.channels_last:
             self._lay_channels_last()
         self.instances_per_chunk = instances_per_chunk
+        width = backbone.out_features + (0 if moments is None else moments.out_features)
         self.out_features = (
-            instances.out_features(backbone.out_features)
-            if aggregator is None
-            else aggregator.out_features
+            instances.out_features(width) if aggregator is None else aggregator.out_features
         )
 
     def bag(self, view: ViewBatch) -> Bag:
@@ -107,7 +111,30 @@ class ImageEncoder(nn.Module):
         if not len(rows):
             # Two, for a batch norm needs more than one; empty, whatever stands in the view.
             two = torch.zeros(2, dtype=torch.long, device=rows.device)
-            return 0 * self._seen(view.map(torch.zeros_like), layout, two)
+            vectors = 0 * self._seen(view.map(torch.zeros_like), layout, two)
+            measured = 0 if self.moments is None else self.moments.out_features
+            return functional.pad(vectors, (0, measured))
+        seen = self._in_chunks(view, layout, rows)
+        if self.moments is None:
+            return seen
+        return torch.cat([seen, self._measured(self.moments, view, layout, rows)], dim=1)
+
+    def _measured(
+        self, moments: RegionMoments, view: ViewBatch, layout: Layout, rows: Tensor
+    ) -> Tensor:
+        """Return (row, number) of the images themselves, as many at once as go through."""
+        voxel_ml = view.spacing_mm.prod(1) / 1000  # (patient,)
+        parts = []
+        for some in rows.split(self.instances_per_chunk or len(rows)):
+            images, regions = self.instances.take(view, layout, some)
+            parts.append(
+                moments.measure(images, regions, voxel_ml[some // layout.present.shape[1]])
+            )
+        measured: Tensor = moments(torch.cat(parts))
+        return measured
+
+    def _in_chunks(self, view: ViewBatch, layout: Layout, rows: Tensor) -> Tensor:
+        """Return (row, feature) of stem and backbone."""
         chunk = self.instances_per_chunk
         if chunk is None or len(rows) <= chunk:
             return self._seen(view, layout, rows)
@@ -141,6 +168,8 @@ class EncoderParts:
         backbone: Given the stem's channels.
         aggregator: Given the backbone's width; joins the instances of a patient. Left out with
             ``pool: score``, where the heads judge each instance.
+        moments: Means, deviations and volumes of regions, measured on the image and joined to the
+            backbone's vector; none when not given.
         instances: What the backbone sees one by one; each phase as a volume when not given.
         instances_per_chunk: How many instances go through stem and backbone at once; bounds the
             memory of long bags, for a second forward pass. Not with batch norm.
@@ -149,6 +178,7 @@ class EncoderParts:
     stem: Callable[[int], Stem]
     backbone: Callable[[int], Backbone]
     aggregator: Callable[[int], Aggregator] | None = None
+    moments: RegionMoments | None = None
     instances: InstanceMaker | None = None
     instances_per_chunk: int | None = None
 
@@ -172,7 +202,8 @@ class EncoderParts:
                     f"{instances.dimensions}: set {where}.{part}.init_args.dimensions to "
                     f"{instances.dimensions}, or choose other instances"
                 )
-        width = instances.out_features(backbone.out_features)
+        measured = 0 if self.moments is None else self.moments.out_features
+        width = instances.out_features(backbone.out_features + measured)
         aggregator = None if self.aggregator is None else self.aggregator(width)
         if aggregator is not None and aggregator.one_per_phase and not instances.one_per_phase:
             raise ValueError(
@@ -186,6 +217,7 @@ class EncoderParts:
             stem=stem,
             backbone=backbone,
             aggregator=aggregator,
+            moments=self.moments,
             instances_per_chunk=self.instances_per_chunk,
         )
 

@@ -41,11 +41,21 @@ def translated_config(config: Mapping[str, Any]) -> dict[str, Any]:
     model, data = dict(config.get("model") or {}), dict(config.get("data") or {})
     parts = {part: model.pop(part) for part in _PARTS if part in model}
     if any(part is not None for part in parts.values()):
-        model["encoders"] = {VIEW: parts}
+        model["encoders"] = {VIEW: _translated_parts(parts)}
     recipe = data.get("preparation")
     if isinstance(recipe, Mapping) and "views" not in recipe:
         data["preparation"] = _translated_recipe(dict(recipe))
     return {**config, "model": model, "data": _translated_data(data)}
+
+
+def _translated_parts(parts: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts of the encoder; means over regions stay where they were taken."""
+    backbone = parts.get("backbone")
+    arguments = backbone.get("init_args") if isinstance(backbone, Mapping) else None
+    if isinstance(arguments, Mapping) and arguments.get("pooled_regions"):
+        blocks = {**arguments, "mask_pooling": "adaptive"}
+        parts = {**parts, "backbone": {**backbone, "init_args": blocks}}  # type: ignore[dict-item]
+    return parts
 
 
 def _translated_data(data: dict[str, Any]) -> dict[str, Any]:

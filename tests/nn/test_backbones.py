@@ -13,7 +13,6 @@ import mtl_hcc.nn
 from mtl_hcc.batch import RegionMaps
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.nn import Backbone, DenseNet, DenseNet121, ResNet
-from mtl_hcc.nn.backbones import region_means
 from mtl_hcc.regions import region_bits
 
 CHANNELS, EDGE = 4, 32  # five halvings leave one voxel
@@ -118,7 +117,12 @@ def test_a_2d_densenet_is_monai_s():
 
 def test_regions_are_pooled_in_2d_from_the_slice_in_the_middle_of_its_neighbors():
     network = DenseNet(
-        CHANNELS, growth_rate=4, layers=(1, 1), pooled_regions=("tumor",), dimensions="2d"
+        CHANNELS,
+        growth_rate=4,
+        layers=(1, 1),
+        pooled_regions=("tumor",),
+        mask_pooling="adaptive",  # a region of whole cells has the share 1 there, 0 elsewhere
+        dimensions="2d",
     ).eval()
     bits = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
     bits[:, 1, :4, :4] = 2
@@ -209,24 +213,6 @@ def test_densenet_121_has_the_published_depth_and_weights():
     assert {n: t.shape for n, t in ours.features.state_dict().items()} == theirs
 
 
-def test_a_region_mean_is_the_mean_over_the_region_whatever_its_size():
-    features = torch.randn(2, 3, 4, 4, 4)
-    shares = torch.zeros(2, 1, 4, 4, 4)
-    shares[0, :, 0, 0, 0] = 0.5  # half of one cell
-    shares[1, :, :, :2] = 1  # and here half of the map
-    mean = region_means(features, shares)
-    torch.testing.assert_close(mean[0, 0], features[0, :, 0, 0, 0])
-    torch.testing.assert_close(mean[1, 0], features[1, :, :, :2].mean(dim=(1, 2, 3)))
-
-
-def test_an_absent_region_gives_zeros_and_finite_gradients():
-    features = torch.randn(1, 3, 4, 4, 4, requires_grad=True)
-    mean = region_means(features, torch.zeros(1, 2, 4, 4, 4))
-    mean.sum().backward()
-    assert (mean == 0).all()
-    assert (features.grad == 0).all()
-
-
 def test_pooled_regions_widen_the_vector_and_need_the_region_map():
     plain = DenseNet(4, growth_rate=4, layers=(1, 1))
     pooled = DenseNet(4, growth_rate=4, layers=(1, 1), pooled_regions=("tumor", "margin"))
@@ -235,5 +221,5 @@ def test_pooled_regions_widen_the_vector_and_need_the_region_map():
     bits = torch.randint(0, 8, (2, 1, 16, 16, 16), dtype=torch.uint8)
     regions = RegionMaps(bits, region_bits())
     assert pooled(features, regions).shape == (2, pooled.out_features)
-    with pytest.raises(ValueError, match="needs the region map"):
+    with pytest.raises(ValueError, match="need the region map"):
         pooled(features)
