@@ -1,6 +1,12 @@
 """`python -m mtl_hcc.fit`: train, predict, evaluate, and say where everything is."""
 
 import sys
+
+from mtl_hcc.command_line.early_answer import answer_early
+
+if __name__ == "__main__":
+    answer_early(sys.argv[1:])  # before the imports below, which take seconds
+
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path

@@ -1,6 +1,5 @@
 """The parser: read, check and save a config, and rebuild the parts from one."""
 
-import itertools
 import platform
 import re
 import sys
@@ -14,20 +13,19 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from pytorch_lightning import Trainer
 
+from mtl_hcc.command_line.early_answer import TRAINER_SKIP
 from mtl_hcc.command_line.fit_settings import FitSettings
 from mtl_hcc.command_line.matching_parts import check_parts
-from mtl_hcc.command_line.misspelling import moved_settings, settings_of, suggestions
+from mtl_hcc.command_line.misspelling import explained
 from mtl_hcc.command_line.named_parts import check_names_kept
 from mtl_hcc.command_line.plain_yaml import plain_yaml
-from mtl_hcc.command_line.what_is_trained import given_configs, trains_table
+from mtl_hcc.command_line.what_is_trained import config_files, given_configs, trains_table
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.estimators import TableEstimator
 from mtl_hcc.imaging.view import View, Zone
 from mtl_hcc.training.module import MultiTaskModule
 
-# What `fit` itself hands to the trainer.
-_TRAINER_SKIP = {"logger", "callbacks", "default_root_dir", "use_distributed_sampler"}
 _VERSIONS = (
     "mtl_hcc",
     "torch",
@@ -81,7 +79,7 @@ def build_parser(
         return parser
     parser.add_class_arguments(MultiTaskModule, "model")
     parser.add_class_arguments(CohortDataModule, "data")
-    parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=_TRAINER_SKIP)
+    parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=TRAINER_SKIP)
     parser.link_arguments("seed", "model.seed")
     parser.link_arguments("seed", "data.seed")
     parser.link_arguments("data.covariates", "model.covariates", compute_fn=covariate_names)
@@ -107,12 +105,13 @@ def read_config(parser: ArgumentParser, arguments: Sequence[str] | None = None) 
         ConfigError: naming the key or flag, and the closest known one.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    files = ", ".join(config_files(given))
     try:
         config: Namespace = parser.parse_args(given)
     except ArgumentError as error:
-        raise _explain(parser, str(error), where=_config_files(given)) from error
+        raise explained(parser, str(error), where=files) from error
     _check_empty(parser, config)
-    check_names_kept(given_configs(given), where=_config_files(given))
+    check_names_kept(given_configs(given), where=files)
     return config
 
 
@@ -128,13 +127,6 @@ def _check_empty(parser: ArgumentParser, config: Namespace) -> None:
             )
 
 
-def _config_files(arguments: Sequence[str]) -> str:
-    """Return the files that ``--config`` names: a YAML error tells the line, not the file."""
-    joined = [part.removeprefix("--config=") for part in arguments if part.startswith("--config=")]
-    pairs = itertools.pairwise(arguments)
-    return ", ".join([value for flag, value in pairs if flag == "--config"] + joined)
-
-
 def config_from_dict(parser: ArgumentParser, values: Mapping[str, Any]) -> Namespace:
     """Check plain values, as :func:`plain_config` gives them, and return the config.
 
@@ -144,7 +136,7 @@ def config_from_dict(parser: ArgumentParser, values: Mapping[str, Any]) -> Names
     try:
         config: Namespace = parser.parse_object(deepcopy(dict(values)))  # it changes its input
     except ArgumentError as error:
-        raise _explain(parser, str(error)) from error
+        raise explained(parser, str(error)) from error
     return config
 
 
@@ -241,38 +233,3 @@ def _plain_reason(message: str) -> str:
     """Return what was wrong, without the parser's own words about the types it tried."""
     reasons = re.findall(r"^ *- (?!Expected a <class)(.+)$", message, flags=re.MULTILINE)
     return " ".join(reasons) or message
-
-
-def _explain(parser: ArgumentParser, message: str, *, where: str = "") -> ConfigError:
-    """Name the unknown key and the closest one that exists."""
-    if moved := moved_settings(message):
-        return ConfigError(
-            "settings stand where version 0.1 had them",
-            where=where or "config",
-            expected="the layout of this version",
-            remedy=f"{'; '.join(moved)}. See configs/ct_mtl.yaml.",
-        )
-    if nested := re.search(r'Parser key "([\w.]+)":[\s\S]*NestedArg\(key=\'(\w+)\'', message):
-        flag, argument = nested.groups()
-        return ConfigError(
-            f"--{flag}.{argument} sets an argument of a class that is not named",
-            where=where or "command line",
-            expected=f"--{flag} CLASS before it",
-            remedy=f"Write for instance --{flag} NiftiFolder --{flag}.{argument} ...",
-        )
-    if "Option 'estimator" in message and "model.heads" in settings_of(parser):
-        return ConfigError(
-            "the config trains an estimator on tables (key estimator)",
-            where=where,
-            expected="a network here: keys model and trainer",
-            remedy="Name the config of a network. fit, prepare, predict and report take both.",
-        )
-    close = suggestions(parser, message)
-    remedy = f"Did you mean {' or '.join(close)}? " if close else ""
-    if "arguments are required" in message and not where:
-        remedy = "Start from a config: --config configs/ct_mtl.yaml. "
-    return ConfigError(
-        message.strip(),
-        where=where,
-        remedy=f"{remedy}See --help for all settings, --print_config for these.",
-    )

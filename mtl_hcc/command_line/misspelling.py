@@ -10,6 +10,8 @@ from typing import Any, get_args
 
 from jsonargparse import ArgumentParser
 
+from mtl_hcc.errors import ConfigError
+
 _AUGMENTATION = "data.augmentation, a list: "
 _VIEW = "data.preparation.views.<view>"
 _MOVED = {
@@ -37,6 +39,47 @@ _MOVED = {
     },
 }
 """Settings of version 0.1 to where they stand, or what says the same, now."""
+
+
+def explained(parser: ArgumentParser, message: str, *, where: str = "") -> ConfigError:
+    """Name the unknown key and the closest one that exists.
+
+    Args:
+        parser: That complained.
+        message: Of its ``ArgumentError``.
+        where: The configs that were given.
+    """
+    if moved := moved_settings(message):
+        return ConfigError(
+            "settings stand where version 0.1 had them",
+            where=where or "config",
+            expected="the layout of this version",
+            remedy=f"{'; '.join(moved)}. See configs/ct_mtl.yaml.",
+        )
+    if nested := re.search(r'Parser key "([\w.]+)":[\s\S]*NestedArg\(key=\'(\w+)\'', message):
+        flag, argument = nested.groups()
+        return ConfigError(
+            f"--{flag}.{argument} sets an argument of a class that is not named",
+            where=where or "command line",
+            expected=f"--{flag} CLASS before it",
+            remedy=f"Write for instance --{flag} NiftiFolder --{flag}.{argument} ...",
+        )
+    if "Option 'estimator" in message and "model.heads" in settings_of(parser):
+        return ConfigError(
+            "the config trains an estimator on tables (key estimator)",
+            where=where,
+            expected="a network here: keys model and trainer",
+            remedy="Name the config of a network. fit, prepare, predict and report take both.",
+        )
+    close = suggestions(parser, message)
+    remedy = f"Did you mean {' or '.join(close)}? " if close else ""
+    if "arguments are required" in message and not where:
+        remedy = "Start from a config: --config configs/ct_mtl.yaml. "
+    return ConfigError(
+        message.strip(),
+        where=where,
+        remedy=f"{remedy}See --help for all settings, --print_config for these.",
+    )
 
 
 def moved_settings(message: str) -> list[str]:

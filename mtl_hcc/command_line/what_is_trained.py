@@ -25,7 +25,7 @@ def trains_table(arguments: Sequence[str]) -> bool:
     Raises:
         ConfigError: They speak of both, or a file of neither.
     """
-    files = list(_config_files(arguments))
+    files = config_files(arguments)
     keys = {key: f"--{key}" for key in _flag_keys(arguments)}
     for file in files:
         keys |= dict.fromkeys(_file_keys(file), file)
@@ -48,14 +48,19 @@ def trains_table(arguments: Sequence[str]) -> bool:
     return TABLE_KEY in keys
 
 
-def _config_files(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield what ``--config`` names."""
-    for argument in arguments:
-        if argument.startswith("--config="):
-            yield argument.removeprefix("--config=")
-    for flag, value in itertools.pairwise(arguments):
-        if flag == "--config":
-            yield value
+def config_files(arguments: Sequence[str]) -> list[str]:
+    """Return what ``--config`` names, in the order in which it is given.
+
+    Args:
+        arguments: Flags of the command line.
+    """
+    files = []
+    for flag, value in itertools.pairwise([*arguments, ""]):
+        if flag.startswith("--config="):
+            files.append(flag.removeprefix("--config="))
+        elif flag == "--config" and value:
+            files.append(value)
+    return files
 
 
 def _flag_keys(arguments: Sequence[str]) -> Iterator[str]:
@@ -73,7 +78,7 @@ def given_configs(arguments: Sequence[str]) -> list[dict[str, Any]]:
     Args:
         arguments: Flags of the command line.
     """
-    contents = [_content(file) for file in _config_files(arguments)]
+    contents = [_content(file) for file in config_files(arguments)]
     return [content for content in contents if isinstance(content, dict)]
 
 
