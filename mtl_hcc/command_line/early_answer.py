@@ -95,7 +95,7 @@ def _names_only(module: str, name: str) -> type:
     tree = ast.parse(_file(module).read_text(encoding="utf-8"))
     fields: list[tuple[str, Any, Any]] = []
     for argument in _arguments(_class(tree, name)):
-        inner = _dataclass_of(tree, argument)
+        inner = _dataclass_of(module, tree, argument)
         default = field(default=None) if inner is Any else field(default_factory=inner)
         fields.append((argument.arg, inner, default))
     return make_dataclass(name, fields)
@@ -110,12 +110,15 @@ def _file(module: str) -> Path:
     return Path(spec.origin).parent.joinpath(*inner).with_suffix(".py")
 
 
-def _class(tree: ast.Module, name: str) -> ast.ClassDef:
-    return next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+def _class(tree: ast.Module, name: str) -> ast.ClassDef | None:
+    found = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    return next(found, None)
 
 
-def _arguments(kind: ast.ClassDef) -> list[ast.arg]:
+def _arguments(kind: ast.ClassDef | None) -> list[ast.arg]:
     """Return the constructor's arguments: of ``__init__``, else the fields of a dataclass."""
+    if kind is None:
+        return []
     for node in kind.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             return [*node.args.args[1:], *node.args.kwonlyargs]
@@ -126,17 +129,15 @@ def _arguments(kind: ast.ClassDef) -> list[ast.arg]:
     ]
 
 
-def _dataclass_of(tree: ast.Module, argument: ast.arg) -> Any:
+def _dataclass_of(module: str, tree: ast.Module, argument: ast.arg) -> Any:
     """Return the names of an argument that is a dataclass of ours: its fields are settings, too."""
     if not isinstance(argument.annotation, ast.Name):
         return Any
     wanted = argument.annotation.id
     for node in tree.body:
-        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("mtl_hcc."):
-            continue
-        module = node.module or ""
-        if wanted in [alias.name for alias in node.names] and _file(module).is_file():
-            inner = ast.parse(_file(module).read_text(encoding="utf-8"))
-            if _class(inner, wanted).decorator_list:
-                return _names_only(module, wanted)
-    return Any
+        if isinstance(node, ast.ImportFrom) and wanted in [alias.name for alias in node.names]:
+            module = node.module or ""
+    if not module.startswith("mtl_hcc.") or not _file(module).is_file():
+        return Any
+    kind = _class(ast.parse(_file(module).read_text(encoding="utf-8")), wanted)
+    return _names_only(module, wanted) if kind and kind.decorator_list else Any
