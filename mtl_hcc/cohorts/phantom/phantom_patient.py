@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from mtl_hcc.cohorts.phantom.anatomy import ENHANCEMENT, Anatomy, build_anatomy, tissue_layers
 from mtl_hcc.cohorts.phantom.lesion import Appearance, Bumps, Tumor, paint_tumor
-from mtl_hcc.cohorts.phantom.satellites import Lesions
+from mtl_hcc.cohorts.phantom.satellites import LesionShapes
 from mtl_hcc.cohorts.phantom.scanner import PLAIN_SCANNERS, SCANNERS, BreathHold, Scanner
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.phantom.space import FineGrid, Voxels, filled
@@ -76,7 +76,7 @@ def scan_patient(
     tumor = Tumor.draw(grid, anatomy.liver, diameter, latents["irregularity"], rng)
     # A source of its own, so that satellites change nothing else of the patient.
     (own,) = rng.spawn(1)
-    lesions = Lesions.grow(grid, anatomy, tumor, int(latents["satellites"]), own)
+    lesions = LesionShapes.grow(grid, anatomy, tumor, int(latents["satellites"]), own)
     distance, around = lesions.distance(), lesions.surroundings(grid)
     layers = tissue_layers(grid, anatomy, rng)
     look = Appearance(
@@ -132,7 +132,7 @@ def _paint(grid: FineGrid, layers: list[tuple[str, Voxels]], hu: Mapping[str, fl
 
 def _scan(
     hu: Voxels,
-    lesions: Lesions,
+    lesions: LesionShapes,
     anatomy: Anatomy,
     scanner: Scanner,
     scale: float,

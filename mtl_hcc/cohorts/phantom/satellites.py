@@ -35,7 +35,7 @@ class Satellite:
 
 
 @dataclass(frozen=True)
-class Lesions:
+class LesionShapes:
     """The main tumor and its satellites on the fine grid, covered by liver.
 
     Attributes:
@@ -55,7 +55,7 @@ class Lesions:
     @classmethod
     def grow(
         cls, grid: FineGrid, anatomy: Anatomy, tumor: Tumor, number: int, rng: np.random.Generator
-    ) -> "Lesions":
+    ) -> "LesionShapes":
         """Let the liver cover the tumor, place satellites in it and cover them, too."""
         of_tumor = tumor.distance(grid)
         anatomy.grow_around(of_tumor)
