@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if settings.output is not None:
         check_output_folder(Path(settings.output), "--output")
     module, values = load_model(Path(settings.checkpoint), trusted=settings.trust)
+    if (values["data"].get("prediction_rotations") or 1) > 1:
+        print("The model predicts means over rotations; patients are explained as they are.")
     views = chosen_views(settings, module)
     for view in views:
         if len(module.network.encoders) > 1:

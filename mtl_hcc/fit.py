@@ -34,6 +34,8 @@ from mtl_hcc.data.splits.splits_csv import of_fold, read_splits
 from mtl_hcc.errors import CheckpointError
 from mtl_hcc.estimators.baselines import check_baselines
 from mtl_hcc.metrics.results_table import print_results
+from mtl_hcc.reporting.run_folder import member_folders
+from mtl_hcc.runs.ensemble import joined, of_seed, seed_folders
 from mtl_hcc.runs.results import evaluate_run, show_in_wandb
 from mtl_hcc.runs.resume import checkpoint_to_resume
 from mtl_hcc.runs.run_claim import CONFIG, claimed, fold_folders, keep_earlier_run
@@ -92,16 +94,36 @@ def fit(parser: ArgumentParser, config: Namespace) -> pd.DataFrame | None:
     folders = fold_folders(read_splits(run / SPLITS), run)
     finished: list[TrainedFold] = []
     for number, folder in folders.items():
-        if number != 0 or parts.data.fold != 0:
-            parts = build_fold(parser, config, fold=number)
-        fold = train_fold(parser, config, folder, fold=number, parts=parts)
-        if fold is not None:
-            finished.append(fold)
-        if len(folders) > 1 and fold is not None:
-            close(fold.wandb)
+        built = parts if number == parts.data.fold == 0 else None
+        members = _train_seeds(parser, config, folder, fold=number, parts=built)
+        if members:
+            finished.append(joined(members))
+        if len(folders) > 1 and config.seeds == 1:
+            for member in members.values():
+                close(member.wandb)
     if not finished:
         return None
     return _finish(parser, config, finished)
+
+
+def _train_seeds(
+    parser: ArgumentParser, config: Namespace, folder: Path, *, fold: int, parts: Namespace | None
+) -> dict[int, TrainedFold]:
+    """Train the networks of a fold, and return them by seed (on the first rank).
+
+    The parts are those of the first seed, and built anew where there are none.
+    """
+    members: dict[int, TrainedFold] = {}
+    for seed, place in seed_folders(config, folder).items():
+        if config.seeds > 1 and _is_first_rank():
+            print(f"Training {place} ({len(members) + 1} of {config.seeds} seeds)", flush=True)
+        built = parts if seed == config.seed else None
+        trained = train_fold(parser, of_seed(config, seed), place, fold=fold, parts=built)
+        if trained is not None:
+            members[seed] = trained
+        if trained is not None and config.seeds > 1:
+            close(trained.wandb)
+    return members
 
 
 def _finish(
@@ -111,7 +133,7 @@ def _finish(
     run = Path(config.run)
     result = evaluate_run(config, finished, run)
     plain = plain_config(parser, config)
-    alone = len(finished) == 1
+    alone = len(finished) == 1 and config.seeds == 1
     wandb = finished[0].wandb if alone else wandb_logger(config, run, plain, part="results")
     show_in_wandb(wandb, result)
     print_results(result.table)
@@ -189,8 +211,18 @@ def _check_checkpoints(wanted: str, config: Namespace, run: Path, parts: Namespa
     if not splits.is_file():  # of an earlier version
         splits = Path(config.data.store) / SPLITS
     weights, epochs = parts.model.state_dict(), config.trainer.max_epochs
-    for folder in fold_folders(read_splits(splits), run).values():
-        checkpoint_to_resume(wanted, folder, weights, max_epochs=epochs)
+    folds = fold_folders(read_splits(splits), run).values()
+    members = [place for folder in folds for place in seed_folders(config, folder).values()]
+    if left := [place for place in member_folders(run) if place not in members]:
+        raise CheckpointError(
+            f"the run holds {left[0]}, which these settings do not ask for",
+            where=str(run),
+            expected=f"the networks {', '.join(place.name for place in members)} only, or the run "
+            "would predict with others than it is evaluated with",
+            remedy="Set seeds as it was, or move that folder away.",
+        )
+    for place in members:
+        checkpoint_to_resume(wanted, place, weights, max_epochs=epochs)
 
 
 def _is_first_rank() -> bool:
@@ -200,14 +232,13 @@ def _is_first_rank() -> bool:
 
 def _say_what_is_where(run: Path) -> None:
     """Print the files of a run, and the commands that come next."""
-    *_, model = fold_folders(read_splits(run / SPLITS), run).values()
     console = Console(markup=False, emoji=False)
     for name in ("metrics.csv", "predictions.csv", "history.csv", "config.yaml", "checkpoints"):
         if (run / name).exists():
             console.print(f"  {run / name}", highlight=False, soft_wrap=True)
     for command in (
         f"report --run {run}",
-        f"predict --checkpoint {model} --cohort PATH --output predictions.csv",
+        f"predict --checkpoint {run} --cohort PATH --output predictions.csv",
     ):
         console.print(f"Next: python -m mtl_hcc.{command}", highlight=False, soft_wrap=True)
 

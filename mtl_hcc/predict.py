@@ -13,11 +13,13 @@ from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.command_line.config import read_config
 from mtl_hcc.command_line.entry_point import report_errors
 from mtl_hcc.command_line.output_place import check_output_file
+from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.splits import SingleSplit
 from mtl_hcc.data.training_ranges import out_of_range, read_ranges
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.runs.model_config import build_data, prepare_data
-from mtl_hcc.runs.predictor import load_predictor
+from mtl_hcc.runs.predictor import Predictor, load_predictor
+from mtl_hcc.split_names import split_place
 from mtl_hcc.spreadsheet_cells import csv_bytes
 
 SHOWN = 10
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{patients} patients, {predictions['task'].nunique()} tasks: {output}")
     print_out_of_range(predictions)
     survival = predictions.filter(like="survival_")
-    if Path(settings.checkpoint).is_file() and survival.isna().all(axis=None):
+    if any(Path(path).is_file() for path in settings.checkpoint) and survival.isna().all(axis=None):
         print(
             "No survival probabilities: a training checkpoint has no baseline hazard. The run "
             "folder of a finished training has it in model/."
@@ -57,7 +59,9 @@ def predict(settings: Namespace) -> pd.DataFrame:
     Args:
         settings: As the parser gives them.
     """
-    model = load_predictor(Path(settings.checkpoint), trusted=settings.trust)
+    model = load_predictor([Path(path) for path in settings.checkpoint], trusted=settings.trust)
+    if len(model.members) > 1:
+        print(f"The mean of {len(model.members)} models: {', '.join(map(_path, model.members))}")
     if settings.rotations not in (None, 1) and not model.looks_at_images:
         raise ConfigError(
             "the model reads tables: there is nothing to turn",
@@ -83,15 +87,38 @@ def predict(settings: Namespace) -> pd.DataFrame:
     trained = model.rotations
     if len(datamodule.rotations) != trained:
         predictions = _without_survival(predictions, len(datamodule.rotations), trained)
-    ranges = read_ranges(Path(settings.checkpoint))
-    if not ranges:
-        print(
-            "This model carries no ranges of its training patients (training_ranges.json), so "
-            "nobody was compared with them."
+    if settings.cohort is None:
+        predictions = predictions.assign(
+            split=predictions["patient_id"].map(least_independent_use(datamodule, model))
         )
-    reasons = out_of_range(ranges, datamodule, model.covariates)
+    reasons: dict[str, str] = {}
+    for member in model.members:
+        ranges = read_ranges(member.path)
+        if not ranges:
+            print(
+                f"{'This model' if member is model else member.path} carries no ranges of its "
+                "training patients (training_ranges.json), so nobody was compared with them."
+            )
+        found_by = out_of_range(ranges, datamodule, member.covariates)
+        reasons = {patient: reasons.get(patient) or why for patient, why in found_by.items()}
     found = zip(predictions["out_of_range"], predictions["patient_id"].map(reasons), strict=True)
     return predictions.assign(out_of_range=["; ".join(filter(None, both)) for both in found])
+
+
+def _path(model: Predictor) -> str:
+    return str(model.path)
+
+
+def least_independent_use(datamodule: CohortDataModule, model: Predictor) -> pd.Series:
+    """Return the split of each patient of the model's own phantom.
+
+    Who was tested in one fold has trained the models of others: of several, the use that makes a
+    prediction least independent counts.
+    """
+    splits = datamodule.prepared.splits()
+    used = splits[splits["fold"].isin(model.folds)]
+    used = used.sort_values("split", key=lambda names: names.map(split_place), kind="stable")
+    return used.drop_duplicates("patient_id").set_index("patient_id")["split"]
 
 
 def _without_survival(predictions: pd.DataFrame, rotations: int, trained: int) -> pd.DataFrame:
@@ -137,8 +164,10 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--checkpoint",
         type=str,
+        nargs="+",
         required=True,
-        help="Run folder, its model/ folder, an exported model, or a training checkpoint.",
+        help="Run folder, its model/ folder, an exported model, or a training checkpoint. Several, "
+        "or a run of several folds or seeds, predict as their mean.",
     )
     parser.add_argument(
         "--cohort",

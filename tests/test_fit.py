@@ -385,7 +385,7 @@ def test_each_patient_of_the_clinical_run_is_tested_in_exactly_one_fold(clinical
     assert test.loc[test["metric"] == "auc", "n"].tolist() == [labeled, labeled]
 
 
-def test_a_model_of_any_fold_predicts_and_a_run_of_folds_asks_which(clinical_run, tmp_path):
+def test_a_model_of_any_fold_predicts_and_a_run_of_folds_as_their_mean(clinical_run, tmp_path):
     flags = ["--cohort", clinical_run / "cohort.csv", "--output", tmp_path / "out.csv"]
     done = call(predict.main, "--checkpoint", clinical_run / "run" / "fold_2", *flags)
     assert done.code == 0, done.err
@@ -394,9 +394,13 @@ def test_a_model_of_any_fold_predicts_and_a_run_of_folds_asks_which(clinical_run
     found = pd.read_csv(tmp_path / "out.csv").set_index(["patient_id", "task"])
     same = ["risk", "probability"]
     pd.testing.assert_frame_equal(found.loc[expected.index, same], expected[same], rtol=1e-5)
-    refused = call(predict.main, "--checkpoint", clinical_run / "run", *flags)
-    assert refused.code == 2
-    assert f"name one of them, e.g. {clinical_run / 'run' / 'fold_0'}" in refused.err
+    done = call(predict.main, "--checkpoint", clinical_run / "run", *flags)
+    assert done.code == 0, done.err
+    assert "The mean of 3 models" in done.out
+    found = pd.read_csv(tmp_path / "out.csv").set_index(["patient_id", "task"])
+    folds = [rows.set_index(["patient_id", "task"]) for _, rows in everybody.groupby("fold")]
+    mean = sum(rows[same] for rows in folds) / 3
+    pd.testing.assert_frame_equal(found.loc[mean.index, same], mean, rtol=1e-5)
 
 
 def test_after_ctrl_c_a_run_says_how_to_go_on(clinical_run, monkeypatch, capsys):

@@ -81,6 +81,9 @@ class FitSettings:
 
     Attributes:
         seed: Seed of the weights, the splits' shuffle, the batches and the augmentation.
+        seeds: Networks of each fold, trained with the seeds ``seed``, ``seed + 1``, ... The run's
+            predictions are the means over them (of log hazards and probabilities), and the run
+            predicts as such an ensemble. Each has a folder ``seed_<seed>``.
         run: Folder of the run; everything that the run writes goes there.
         wandb: ``offline`` keeps the W&B files in the run folder, ``online`` sends them (patients'
             predictions included), ``disabled`` writes none. Given as a flag it holds; in a file, or
@@ -104,6 +107,7 @@ class FitSettings:
     """
 
     seed: int = 0
+    seeds: int = 1
     run: str = "runs/ct_mtl"
     wandb: WandbMode = "offline"
     wandb_project: str = "mtl_hcc"
@@ -133,6 +137,7 @@ def check_settings(config: Any) -> None:
         "data.store": (not config.data.store.strip(), "a folder"),
         "data.fold": (config.data.fold != 0, "0: each fold of data.split is trained in turn"),
         "seed": (not 0 <= config.seed <= _LARGEST_SEED, f"0 to {_LARGEST_SEED}"),
+        "seeds": (config.seeds < 1, "1 or more"),
         "patience": (config.patience < 1, "1 epoch or more"),
         "keep.start": (
             not 0 <= config.keep.start < 1 or (config.keep.start > 0 and endless),
@@ -149,6 +154,18 @@ def check_settings(config: Any) -> None:
         ),
         "baselines": (bool(taken), f"other names than {', '.join(_TAKEN)}"),
     }
+    if config.seeds > 1:
+        last = config.seed + config.seeds - 1
+        wrong["seeds"] = (
+            "estimator" in config or last > _LARGEST_SEED,
+            "1 for an estimator on tables, which is fitted without chance"
+            if "estimator" in config
+            else f"seeds up to {_LARGEST_SEED}",
+        )
+        wrong["ckpt_path"] = (
+            config.ckpt_path not in (None, "last", "best"),
+            "last or best with several seeds: from one checkpoint all would be one network",
+        )
     for name, (is_wrong, expected) in wrong.items():
         if is_wrong:
             value = ", ".join(taken) if name == "baselines" else config[name]

@@ -79,24 +79,35 @@ def learning_curves(history: pd.DataFrame) -> "Figure":
 
 
 def _kept_epochs(history: pd.DataFrame) -> list[int]:
-    """Return the epoch that is kept of each fold of which it is known."""
+    """Return the epoch that is kept of each network of which it is known."""
     name = KEPT if KEPT in history else LOSS
     if not {"epoch", name} <= set(history):
         return []
-    folds = history["fold"] if "fold" in history else pd.Series(0, index=history.index)
     known = history[history[name].notna()]
-    groups = known.groupby(folds.loc[known.index])
+    groups = known.groupby(_networks(known))
     # A history of folds without the column: which epoch belongs to which is not known.
-    if known["epoch"].duplicated().any() and "fold" not in history:
+    if known["epoch"].duplicated().any() and not {"fold", "seed"} & set(history):
         return []
     rows = groups["epoch"].idxmax() if name == KEPT else groups[LOSS].idxmin()
     return [int(epoch) for epoch in known.loc[rows, KEPT if name == KEPT else "epoch"]]
 
 
+def _networks(history: pd.DataFrame) -> pd.Series:
+    """Return the number of the network of each row: those of a fold and of a seed differ."""
+    parts = [name for name in ("fold", "seed") if name in history]
+    return history.assign(all=0).groupby(["all", *parts]).ngroup()
+
+
 def _caption(history: pd.DataFrame, kept: list[int]) -> str:
     last = int(history["epoch"].max()) + 1 if "epoch" in history else len(history)
     folds = history["fold"].nunique() if "fold" in history else 1
-    if folds > 1:
+    networks = _networks(history).nunique()
+    if networks > folds:
+        said = (
+            f"{networks} networks ({networks // folds} seeds of each fold), up to {last} epochs; "
+        )
+        said += "mean of those that were still training"
+    elif folds > 1:
         said = f"{folds} folds, up to {last} epochs; mean of the folds that were still training"
     else:
         said = f"{last} epochs"
@@ -105,8 +116,9 @@ def _caption(history: pd.DataFrame, kept: list[int]) -> str:
         why = "whose validation loss is lowest and which" if lowest else "which"
         said += f"; dotted: epoch {kept[0]}, {why} is kept"
     elif kept:
+        each = "network" if networks > folds else "fold"
         why = " (lowest validation loss)" if lowest else ""
-        said += f"; kept of each fold: epoch {', '.join(map(str, kept))}{why}"
+        said += f"; kept of each {each}: epoch {', '.join(map(str, kept))}{why}"
     return f"Learning curves: {said}. Losses before weighting; task weights of each epoch."
 
 

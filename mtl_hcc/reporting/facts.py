@@ -90,8 +90,16 @@ def _design(config: Mapping[str, Any]) -> list[tuple[str, str]]:
                 ("Task weights", short(setting(config, "model.weighting"))),
             ]
         ),
-        ("Seed", str(config.get("seed", "unknown"))),
+        ("Seed", _seeds(config)),
     ]
+
+
+def _seeds(config: Mapping[str, Any]) -> str:
+    """Return the seed, or how many networks are averaged and their seeds."""
+    first, number = config.get("seed", "unknown"), config.get("seeds", 1)
+    if number == 1:
+        return str(first)
+    return f"{first} to {first + number - 1}: the mean of {number} networks predicts"
 
 
 def estimator_in_words(config: Mapping[str, Any]) -> str:

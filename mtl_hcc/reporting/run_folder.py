@@ -89,6 +89,33 @@ def remarks_of(predictions: pd.DataFrame, quarantine: pd.DataFrame | None) -> tu
     return tuple(said)
 
 
+def member_folders(run: Path) -> list[Path]:
+    """Return the folders of a run's networks: of its folds, its seeds, or the seeds of each fold.
+
+    Args:
+        run: The run folder, or that of a fold of several seeds; of one network there are none.
+    """
+    numbers = {
+        path: [int(number) for number in re.findall(r"\d+", str(path.relative_to(run)))]
+        for pattern in ("fold_*", "seed_*", "fold_*/seed_*")
+        for path in run.glob(pattern)
+        if re.fullmatch(r"(fold|seed)_\d+", path.name) and path.is_dir()
+    }
+    inner = {path.parent for path in numbers}
+    return sorted(numbers.keys() - inner, key=lambda path: numbers[path])
+
+
+def run_of_member(folder: Path) -> Path | None:
+    """Return the run folder that the folder of a fold or a seed belongs to, by their names.
+
+    Args:
+        folder: Of one of several networks; it need not be there yet.
+    """
+    if re.fullmatch(r"seed_\d+", folder.name):
+        return run_of_member(folder.parent) or folder.parent
+    return folder.parent if re.fullmatch(r"fold_\d+", folder.name) else None
+
+
 def full_design(run: Path) -> Path:
     """Return the run itself; of an ablation study without one, the first run of its full design."""
     if (run / ABLATION).is_file() and not (run / PREDICTIONS).is_file():
@@ -109,7 +136,7 @@ def check_finished(run: Path) -> None:
         )
     if (run / PREDICTIONS).is_file():
         return
-    if any(run.glob("checkpoints/*.ckpt")) or any(run.glob("fold_*/checkpoints/*.ckpt")):
+    if any(any(one.glob("checkpoints/*.ckpt")) for one in (run, *member_folders(run))):
         raise RunError(
             f"no {PREDICTIONS} yet: the training has not ended",
             where=where,
@@ -222,11 +249,15 @@ def check_names(table: pd.DataFrame, path: Path) -> None:
 
 
 def read_history(run: Path) -> pd.DataFrame | None:
-    """Return the history of a run, its folds one after the other (with ``fold``)."""
+    """Return the history of a run, its networks one after the other (with ``fold``, ``seed``)."""
     if (run / HISTORY).is_file():
         return read_csv(run / HISTORY)
-    files = sorted(run.glob(f"fold_*/{HISTORY}"))
-    parts = [read_csv(path).assign(fold=int(path.parent.name.rpartition("_")[2])) for path in files]
+    parts = []
+    for folder in member_folders(run):
+        if (folder / HISTORY).is_file():
+            named = [part.split("_") for part in folder.relative_to(run).parts]
+            numbers = {name: int(number) for name, number in named}
+            parts.append(read_csv(folder / HISTORY).assign(**numbers))
     return pd.concat(parts, ignore_index=True) if parts else None
 
 

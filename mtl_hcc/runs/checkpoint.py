@@ -16,6 +16,7 @@ from mtl_hcc.command_line.config import config_text
 from mtl_hcc.command_line.plain_yaml import check_plain, read_plain_yaml
 from mtl_hcc.errors import CheckpointError
 from mtl_hcc.estimators.exported import PIPELINES
+from mtl_hcc.reporting.run_folder import member_folders
 from mtl_hcc.runs.earlier_layout import is_earlier, translated_config, translated_weights
 from mtl_hcc.runs.model_config import build_model
 from mtl_hcc.training.module import MultiTaskModule
@@ -149,8 +150,8 @@ def _read_export(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             raise CheckpointError(
                 f"no {name} in the folder",
                 where=str(folder),
-                remedy=f"The run has several folds: name one of them, e.g. {folder / 'fold_0'}."
-                if (folder / "fold_0").is_dir()
+                remedy=f"The run has several networks: name one of them, e.g. {members[0]}."
+                if (members := member_folders(folder))
                 else "Name a run folder whose training has ended, or its model/ folder.",
             )
     try:

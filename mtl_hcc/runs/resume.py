@@ -11,8 +11,10 @@ from torch import Tensor
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.errors import CheckpointError
+from mtl_hcc.reporting.run_folder import run_of_member
 from mtl_hcc.runs.callbacks import LOSS
 from mtl_hcc.runs.checkpoint import read_checkpoint
+from mtl_hcc.runs.run_record import last_checkpoints
 from mtl_hcc.runs.weights import check_fits
 
 LAST, BEST = "last.ckpt", "best.ckpt"
@@ -55,8 +57,9 @@ def checkpoint_to_resume(
     checkpoints = folder / "checkpoints"
     path = checkpoints / f"{wanted}.ckpt" if wanted in ("last", "best") else Path(wanted)
     if wanted == "last" and not path.is_file() and not (checkpoints / BEST).is_file():
-        if any(folder.parent.glob("fold_*/checkpoints/last.ckpt")):
-            return None  # this fold had not begun when the run was stopped
+        of_several = run_of_member(folder)
+        if of_several is not None and last_checkpoints(of_several):
+            return None  # this network had not begun when the run was stopped
         raise CheckpointError(
             "nothing to resume",
             where=str(path),

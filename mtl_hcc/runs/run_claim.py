@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from mtl_hcc.errors import RunError
 
 CONFIG = "config.yaml"
-_OF_A_RUN = ("checkpoints", "history.csv", "predictions.csv", "model", "fold_*")
+_OF_A_RUN = ("checkpoints", "history.csv", "predictions.csv", "model", "fold_*", "seed_*")
 
 
 def run_lock(folder: Path) -> FileLock:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from mtl_hcc import __version__
 from mtl_hcc.atomic import write_bytes
+from mtl_hcc.reporting.run_folder import member_folders
 from mtl_hcc.runs.run_claim import is_locked
 
 State = Literal["finished", "running", "half-finished", "to do", "settings changed"]
@@ -57,12 +58,12 @@ def state_of(folder: Path, values: dict[str, Any]) -> State:
 
 
 def last_checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints that a stopped run can go on from, one for each fold begun.
+    """Return the checkpoints that a stopped run can go on from, one for each network begun.
 
     Args:
         folder: The run folder.
     """
-    found = [folder / "checkpoints" / "last.ckpt", *folder.glob("fold_*/checkpoints/last.ckpt")]
+    found = [one / "checkpoints" / "last.ckpt" for one in (folder, *member_folders(folder))]
     return [path for path in found if path.is_file()]
 
 

@@ -116,7 +116,9 @@ def train_fold(
         config.ckpt_path, folder, module.state_dict(), max_epochs=config.trainer.max_epochs
     )
     history = HistoryLogger(folder / "history.csv", resumed.rows if resumed else ())
-    wandb = wandb_logger(config, folder, module.config, part=folder.name)
+    inside = folder.relative_to(config.run).parts if folder.is_relative_to(config.run) else ()
+    part = "_".join(inside) or folder.name
+    wandb = wandb_logger(config, folder, module.config, part=part)
     own = resumed is not None and resumed.own
     keep = KeptEpoch(**config.keep.as_dict())
     choice = EpochChoice(keep, max_epochs=config.trainer.max_epochs, own=own)

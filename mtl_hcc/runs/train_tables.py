@@ -86,7 +86,8 @@ def train_tables(parser: ArgumentParser, config: Namespace, run: Path) -> list[T
         fold = finished[number]
         remove_leftovers(folder / "model")
         write_estimator(fold.fitted, folder / "model")
-        write_bytes(folder / "model" / CONFIG, config_text(plain).encode())
+        of_fold = {**plain, "data": {**plain["data"], "fold": number}}
+        write_bytes(folder / "model" / CONFIG, config_text(of_fold).encode())
         ranges = training_ranges(fold.datamodule, covariates_of(fold.fitted))
         write_ranges(ranges, folder / "model")
         fold.wandb = wandb_logger(config, folder, plain, part=folder.name)

@@ -101,9 +101,10 @@ def splits_file_of(model: Path) -> Path | None:
     """Return the ``splits.csv`` of the run that a model belongs to; None for one without a run.
 
     Args:
-        model: The run folder, a fold or ``model/`` in it, or a file in its ``checkpoints/``.
+        model: The run folder, a fold, a seed or ``model/`` in it, or a file in its
+            ``checkpoints/``.
     """
-    for folder in [model, *model.absolute().parents][:4]:
+    for folder in [model, *model.absolute().parents][:5]:
         if all((folder / name).is_file() for name in ("splits.csv", "config.yaml")):
             return folder / "splits.csv"
     return None
