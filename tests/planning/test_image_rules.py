@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from planned_cohort import images
 
 from mtl_hcc.errors import CohortError
 from mtl_hcc.planning.image_rules import (
@@ -14,7 +15,7 @@ from mtl_hcc.planning.image_rules import (
     choose_spacing,
     choose_window,
 )
-from mtl_hcc.planning.measured import Machine, MeasuredImages
+from mtl_hcc.planning.measured import Machine
 from mtl_hcc.planning.training_rules import (
     Task,
     choose_bank,
@@ -31,23 +32,6 @@ CPU = Machine(2, free_bytes=16 * 10**9)
 GPU = Machine(16, free_bytes=100 * 10**9, gpu="H200", gpu_bytes=140 * 10**9, gpu_bf16=True)
 CUBE = Field((2.0, 2.0, 2.0), (96.0, 96.0, 96.0))
 TASK = Task(patients=272, train=144, folds=1, phases=3)
-
-
-def images(tumor=50.0, *, largest=None, lesions=1.0, liver=200.0, spacing=(0.8, 2.5), **changes):
-    """Return measurements of twenty patients, all alike."""
-    given = {
-        "is_ct": True,
-        "spacing": {"portal_venous": np.tile(spacing, (20, 1))},
-        "tumor_mm": np.full((20, 3), tumor),
-        "largest_mm": np.full((20, 3), tumor if largest is None else largest),
-        "diameter_mm": np.full(20, tumor),
-        "lesions": np.full(20, lesions),
-        "apart_mm": np.full(20, tumor if lesions > 1 else 0.0),
-        "liver_mm": np.full((20, 3), liver),
-        "foreground": (-41.0, 181.0),
-        "tumor": (-12.0, 203.5),
-    }
-    return MeasuredImages(**(given | changes))
 
 
 def test_phases_that_nearly_all_have_are_taken_in_the_order_of_acquisition():

@@ -1,13 +1,11 @@
 """Endpoints and splits by counts: the numbers at which a rule turns."""
 
-import pandas as pd
 import pytest
+from planned_cohort import plan_of, table_of
 
 from mtl_hcc.errors import SplitError, TableError
-from mtl_hcc.patient import Cohort
-from mtl_hcc.planning.cohort_plan import PlanSettings, plan_cohort
 from mtl_hcc.planning.counting import count_table, usable_covariates
-from mtl_hcc.planning.measured import Counted, CountedTable, Machine
+from mtl_hcc.planning.measured import Counted, CountedTable
 from mtl_hcc.planning.split_rules import (
     check_some_endpoint,
     choose_split,
@@ -26,26 +24,6 @@ def counts(events, *, patients=300, centers=None, by_split=None):
         name: {"os": Counted(size, size, dead)} for name, (size, dead) in (by_split or {}).items()
     }
     return CountedTable(patients, one, centers, by_split)
-
-
-def table_of(patients=120, *, split=None, every=2, center="A"):
-    """Return a table in which every so many patients die, in turn."""
-    names = pd.Index([f"P{number:03d}" for number in range(patients)], name="patient_id")
-    event = [float(number % every == 0) for number in range(patients)]
-    table = pd.DataFrame(
-        {
-            "center": center,
-            "os_days": range(1, patients + 1),
-            "os_event": event,
-            "age_years": [40.5 + number % 37 for number in range(patients)],
-        },
-        index=names,
-    )
-    return table if split is None else table.assign(split=split)
-
-
-def plan_of(table, **settings):
-    return plan_cohort(Cohort("table", table), Machine(2), PlanSettings(**settings))
 
 
 @pytest.mark.parametrize(("events", "kind"), [(149, "folds"), (150, "random")])
