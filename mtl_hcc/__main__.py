@@ -5,6 +5,7 @@ import sys
 from mtl_hcc import __version__
 
 VERBS = {
+    "plan": "a cohort -> a config for it, with the measured reason of every choice",
     "prepare": "a cohort (NIfTI, DICOM, table or phantom) -> prepared store, quality, quarantine",
     "fit": "config + cohort -> trained network, predictions, metrics beside clinical baselines",
     "predict": "trained model + any cohort, with or without outcomes -> predictions.csv",

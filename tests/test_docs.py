@@ -40,7 +40,7 @@ def parse(command):
     main = importlib.import_module(f"mtl_hcc.{verb}")
     if verb in ("evaluate", "report", "agreement", "dashboard"):
         return vars(main.parser().parse_args(arguments))
-    if verb in ("predict", "explain"):
+    if verb in ("plan", "predict", "explain"):
         return read_config(main._parser(), arguments)
     if verb == "ablate":
         options, arguments = main.parser().parse_known_args(arguments)

@@ -73,16 +73,20 @@ class Scan:
         """Whether the map lies on another grid than the image."""
         return not same_grid(self.image, self.regions)
 
-    def intensities(self) -> NDArray[Any]:
-        """Return the (voxel,) intensities inside liver and tumor, on the image's own grid."""
+    def intensities(self, labels: tuple[Label, ...] = (Label.LIVER, Label.TUMOR)) -> NDArray[Any]:
+        """Return the (voxel,) intensities inside liver and tumor, on the image's own grid.
+
+        Args:
+            labels: Other labels than these two.
+        """
         values = sitk.GetArrayViewFromImage(self.image)
         if not self.resampled:
-            return np.asarray(values[self.drawn(Label.LIVER, Label.TUMOR)])
+            return np.asarray(values[self.drawn(*labels)])
         onto = sitk.Resample(
             self.regions, self.image, sitk.Transform(), sitk.sitkNearestNeighbor, 0
         )
         moved = replace(self, regions=onto)
-        return np.asarray(values[moved.drawn(Label.LIVER, Label.TUMOR)])
+        return np.asarray(values[moved.drawn(*labels)])
 
 
 def read_scans(patient: Patient, preparation: Preparation) -> tuple[list[Scan], Scan]:

@@ -1,0 +1,1 @@
+"""A cohort is measured, rules choose the settings, and both are written down as a config."""
