@@ -40,12 +40,14 @@ CONFIG = ROOT / "configs" / "ct_mtl.yaml"
 RESULT = Path(__file__).parent / "results" / "train_step.md"
 Variant = dict[str, Any]
 SHIPPED: Variant = {}
-BEFORE: Variant = {"channels_last": False, "look_up": False}
+BLOCKS = "--model.encoders.tumor.backbone.init_args.mask_pooling=adaptive"
+BEFORE: Variant = {"channels_last": False, "look_up": False, "flags": [BLOCKS]}
 RELU = "--model.encoders.tumor.backbone.init_args.activation=relu"
 VARIANTS: dict[str, Variant] = {
-    "ours, torch's layout, each mask compared": BEFORE,
-    "ours, channels last, each mask compared": {"look_up": False},
-    "ours as shipped: channels last, masks looked up": SHIPPED,
+    "ours before: torch's layout, each mask compared, masks pooled in blocks": BEFORE,
+    "and channels last": {"look_up": False, "flags": [BLOCKS]},
+    "and masks looked up": {"flags": [BLOCKS]},
+    "and masks pooled by strides: as shipped": SHIPPED,
     "as shipped, ReLU for ELU": {"flags": [RELU]},
     "as shipped, bfloat16 autocast": {"bf16": True},
     "as shipped, bfloat16 autocast, ReLU for ELU": {"bf16": True, "flags": [RELU]},
@@ -184,7 +186,7 @@ def reference(store: DrawnPatients, options: argparse.Namespace, *, momentum: bo
 
 def agreement(store: DrawnPatients, options: argparse.Namespace) -> float:
     """Return how far the reference's outputs are from ours, the same weights in evaluation mode."""
-    parts = our_parts(options.edge, SHIPPED)
+    parts = our_parts(options.edge, {"flags": [BLOCKS]})  # as the reference pools them
     train = ReferenceStep(
         parts.model.network.state_dict(), batch_size=2, device="cpu", momentum=False
     )
