@@ -66,6 +66,28 @@ class RegionMaps:
         return RegionMaps(change(self.bits), self.names)
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known on the CPU of a view that lies on a device, so that nobody waits to ask.
+
+    It holds for the very tensors that it was made with, which nobody changes in place: a view in
+    which one of them was replaced asks the device again.
+
+    Attributes:
+        tensors: Name of an attribute of the view to the tensor on the device.
+        values: The same names to the same values on the CPU.
+        rows: (row,) int64 on the device: numbers of the phases that are there in the flattened
+            (patient, phase).
+    """
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Tensor]
+    rows: Tensor
+
+
+_SMALL = ("phase_present", "slice_present", "spacing_mm")
+
+
 @dataclass
 class ViewBatch:
     """What one encoder looks at: the patients of a batch on the grid of one view.
@@ -78,6 +100,7 @@ class ViewBatch:
         phase_present: (patient, phase) bool.
         slice_present: (patient, depth) bool; False on padding. All True on cubes.
         spacing_mm: (patient, 3) float32: distance of the voxels along x, y, z.
+        known: What the CPU knows of the small tensors; ``None`` before they were moved.
     """
 
     images: Tensor
@@ -86,6 +109,58 @@ class ViewBatch:
     phase_present: Tensor
     slice_present: Tensor
     spacing_mm: Tensor
+    known: Known | None = None
+
+    @property
+    def phase_rows(self) -> Tensor | None:
+        """(row,) int64: phases that are there; ``None`` where the device would have to be asked."""
+        if self.known is None or self.known.tensors["phase_present"] is not self.phase_present:
+            return None
+        return self.known.rows
+
+    def on_cpu(self, name: str) -> Tensor:
+        """Return the values of ``phase_present``, ``slice_present`` or ``spacing_mm`` on the CPU.
+
+        The device is asked only for what was replaced since the view was moved there.
+        """
+        tensor: Tensor = getattr(self, name)
+        if self.known is None or self.known.tensors[name] is not tensor:
+            return tensor.cpu()
+        return self.known.values[name]
+
+    def knowing(self, **values: Tensor) -> "ViewBatch":
+        """Return the same view with other small tensors, which go to its device.
+
+        Args:
+            **values: ``phase_present``, ``slice_present`` or ``spacing_mm``, on the CPU.
+        """
+        moved: dict[str, Any] = {
+            name: to_device(value, self.images.device, non_blocking=True)
+            for name, value in values.items()
+        }
+        changed = replace(self, **moved)
+        return changed._known_as({name: self.on_cpu(name) for name in _SMALL} | values)
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "ViewBatch":
+        """Return the same view on ``device``, the small tensors known on the CPU, too."""
+        moved = self.map(lambda tensor: to_device(tensor, device, non_blocking=non_blocking))
+        return moved._known_as({name: self.on_cpu(name) for name in _SMALL})
+
+    def only(self, rows: Tensor) -> "ViewBatch":
+        """Return some patients.
+
+        Args:
+            rows: (patient,) int64, on the CPU.
+        """
+        on_device = to_device(rows, self.images.device, non_blocking=True)
+        part = self.map(lambda tensor: tensor[on_device])
+        return part._known_as({name: self.on_cpu(name)[rows] for name in _SMALL})
+
+    def _known_as(self, values: dict[str, Tensor]) -> "ViewBatch":
+        tensors = {name: getattr(self, name) for name in _SMALL}
+        rows = values["phase_present"].flatten().nonzero()[:, 0]
+        rows = to_device(rows, self.images.device, non_blocking=True)
+        return replace(self, known=Known(tensors, values, rows))
 
     @property
     def region_maps(self) -> RegionMaps:
@@ -97,7 +172,20 @@ class ViewBatch:
         changed: dict[str, Any] = {
             name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)
         }
-        return replace(self, **changed)
+        return replace(self, **changed, known=None)
+
+
+def to_device(tensor: Tensor, device: torch.device | str, *, non_blocking: bool = False) -> Tensor:
+    """Return a tensor on a device; copies from page-locked memory are not waited for.
+
+    Args:
+        tensor: On any device.
+        device: Where it should be.
+        non_blocking: Not to wait for copies of other memory either.
+    """
+    # Asked for copies to a device alone: the question itself would take hold of a GPU.
+    pinned = torch.device(device).type != "cpu" and tensor.is_pinned()
+    return tensor.to(device, non_blocking=non_blocking or pinned)
 
 
 @dataclass
@@ -129,8 +217,16 @@ class PatientBatch:
         return len(self.patient_id)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "PatientBatch":
-        """Return the same batch with its tensors on ``device`` (the hook Lightning calls)."""
-        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        """Return the same batch with its tensors on ``device`` (the hook Lightning calls).
+
+        Lightning asks for ``non_blocking`` copies of plain tensors only: see :func:`to_device`.
+        """
+        small = replace(self, views={})
+        moved = small.map(lambda tensor: to_device(tensor, device, non_blocking=non_blocking))
+        views = {
+            name: view.to(device, non_blocking=non_blocking) for name, view in self.views.items()
+        }
+        return replace(moved, views=views)
 
     def pin_memory(self) -> "PatientBatch":
         """Return the batch in page-locked memory (the hook ``DataLoader`` calls)."""

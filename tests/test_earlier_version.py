@@ -7,7 +7,8 @@ nine digits on the same machine. Its recipe of preparation is version 2, for mas
 (3dc73fd); the phantom has none, and its prepared arrays are the same to the bit.
 
 To compare to the digit, run ``make_values.py`` with the present package into another folder, and
-``diff`` the folders.
+``diff`` the folders. In ``ct_mtl`` the network's numbers differ by rounding since its kernels lie
+channels last in memory.
 """
 
 from pathlib import Path

@@ -50,19 +50,23 @@ class TrainingBatch(PatientBatch):
     Attributes:
         draw: (patient, 2) int64 epoch and round of each patient; stays on the CPU, where the
             random numbers are drawn.
+        index_on_cpu: (patient,) ``index``, where the batch was moved to a device.
     """
 
     draw: Tensor
+    index_on_cpu: Tensor | None = None
 
     def plain(self) -> PatientBatch:
         """Return the batch without the draws."""
         parts = vars(self).copy()
-        parts.pop("draw")
+        del parts["draw"], parts["index_on_cpu"]
         return PatientBatch(**parts)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "TrainingBatch":
         """Return the same batch with every tensor but the draws changed."""
-        return TrainingBatch(**vars(self.plain().map(change)), draw=self.draw)
+        known = self.index if self.index_on_cpu is None else self.index_on_cpu
+        changed = vars(self.plain().map(change))
+        return TrainingBatch(**changed, draw=self.draw, index_on_cpu=known)
 
 
 def patient_generator(
@@ -98,7 +102,8 @@ def batch_generators(
         seed: Seed of the run.
         twin: How many of the same purpose came before.
     """
+    rows = batch.index if batch.index_on_cpu is None else batch.index_on_cpu
     return [
         patient_generator(purpose, seed=seed, epoch=epoch, round_=round_, index=index, twin=twin)
-        for index, (epoch, round_) in zip(batch.index.tolist(), batch.draw.tolist(), strict=True)
+        for index, (epoch, round_) in zip(rows.tolist(), batch.draw.tolist(), strict=True)
     ]

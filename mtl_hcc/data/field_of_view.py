@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mtl_hcc.batch import PatientBatch, ViewBatch
+from mtl_hcc.batch import PatientBatch, ViewBatch, to_device
 from mtl_hcc.imaging.grid import Grid
 from mtl_hcc.imaging.view import View
 
@@ -58,8 +58,8 @@ def _cut(stored: ViewBatch, view: View) -> ViewBatch:
     rows = _middle(height, _seen_voxels(view, 1, height, y or 1.0))
     columns = _middle(width, _seen_voxels(view, 0, width, x or 1.0))
     # Patients differ in their number of slices, and in how many of them are seen.
-    slices = stored.slice_present.sum(1).tolist()
-    spacing = stored.spacing_mm[:, 2].tolist()
+    slices = stored.on_cpu("slice_present").sum(1).tolist()
+    spacing = stored.on_cpu("spacing_mm")[:, 2].tolist()
     seen = [_seen_voxels(view, 2, n, mm) for n, mm in zip(slices, spacing, strict=True)]
     start = torch.tensor([(n - m) // 2 for n, m in zip(slices, seen, strict=True)])
     place = torch.arange(max(seen))  # (slice seen)
@@ -70,16 +70,13 @@ def _cut(stored: ViewBatch, view: View) -> ViewBatch:
         near = array[:, :, :, rows, columns]
         if min(slices) == depth and len(set(seen)) == 1:
             return near[:, :, _middle(depth, seen[0])].contiguous()
-        on = source.to(array.device)[:, None, :, None, None]
+        on = to_device(source, array.device, non_blocking=True)[:, None, :, None, None]
         taken = near.gather(2, on.expand(-1, near.shape[1], -1, *near.shape[3:]))
-        return taken.masked_fill(~there.to(array.device)[:, None, :, None, None], 0)
+        shown = to_device(there, array.device, non_blocking=True)[:, None, :, None, None]
+        return taken.masked_fill(~shown, 0)
 
-    return replace(
-        stored,
-        images=cut(stored.images),
-        regions=cut(stored.regions),
-        slice_present=there.to(stored.slice_present.device),
-    )
+    seen_part = replace(stored, images=cut(stored.images), regions=cut(stored.regions))
+    return seen_part.knowing(slice_present=there)
 
 
 def _middle(stored: int, seen: int) -> slice:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mtl_hcc.batch import RegionMaps
 from mtl_hcc.nn.instances import Dimensions
 from mtl_hcc.nn.norms import Norm, make_norm, replace_batch_norms, spatial_dims
+from mtl_hcc.nn.recomputation import recompute_dense_layers
 from mtl_hcc.nn.region_pooling import (
     MaskPooling,
     in_blocks,
@@ -67,6 +68,8 @@ class DenseNet(Backbone):
             the mean over the field of view mixes how bright a zone is with how large it is.
         mask_pooling: How the regions' masks become as coarse as a map.
         dimensions: ``3d`` for volumes, ``2d`` for slices. The stem has the same setting.
+        checkpointing: Whether each dense layer is computed a second time in the backward pass
+            instead of being kept: half the memory or less, the same numbers, more time.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class DenseNet(Backbone):
         pooled_regions: tuple[str, ...] = (),
         mask_pooling: MaskPooling = "strided",
         dimensions: Dimensions = "3d",
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         network = MonaiDenseNet(
@@ -115,6 +119,8 @@ class DenseNet(Backbone):
                 self.out_features += width * len(self.pooled_regions)
         if norm == "group":
             replace_batch_norms(self.features, norm, dimensions)
+        if checkpointing:
+            recompute_dense_layers(self.features)
 
     def forward(self, features: Tensor, regions: RegionMaps | None = None) -> Tensor:
         """Return the pooled last feature map, and the pooled regions of the maps before it."""
@@ -156,6 +162,7 @@ class DenseNet121(DenseNet):
         pooled_regions: As in :class:`DenseNet`.
         mask_pooling: As in :class:`DenseNet`.
         dimensions: As in :class:`DenseNet`.
+        checkpointing: As in :class:`DenseNet`.
     """
 
     def __init__(
@@ -169,6 +176,7 @@ class DenseNet121(DenseNet):
         pooled_regions: tuple[str, ...] = (),
         mask_pooling: MaskPooling = "strided",
         dimensions: Dimensions = "3d",
+        checkpointing: bool = False,
     ) -> None:
         super().__init__(
             in_channels,
@@ -182,4 +190,5 @@ class DenseNet121(DenseNet):
             pooled_regions=pooled_regions,
             mask_pooling=mask_pooling,
             dimensions=dimensions,
+            checkpointing=checkpointing,
         )

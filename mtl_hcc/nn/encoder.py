@@ -71,7 +71,7 @@ class ImageEncoder(nn.Module):
         """Return the vectors of all instances."""
         layout = self.instances.layout(view)
         present = layout.present
-        rows = present.flatten().nonzero()[:, 0]  # of (patient * instance)
+        rows = layout.rows
         features = self._vectors(view, layout, rows)
         if len(rows) < present.numel():
             empty = features.new_zeros(present.numel(), features.shape[1])

@@ -24,12 +24,22 @@ class Layout:
         phase: (patient, instance) int64, number of the phase.
         place_mm: (patient, instance) float32, position along z from the middle of the stack.
         level: (patient, instance) int64, number of the slice; 0 for a volume.
+        known_rows: (row,) int64, numbers of the present ones in the flattened (patient, instance),
+            where they are known without asking the device.
     """
 
     present: Tensor
     phase: Tensor
     place_mm: Tensor
     level: Tensor
+    known_rows: Tensor | None = None
+
+    @property
+    def rows(self) -> Tensor:
+        """(row,) int64: numbers of the present ones in the flattened (patient, instance)."""
+        if self.known_rows is None:
+            return self.present.flatten().nonzero()[:, 0]
+        return self.known_rows
 
 
 class InstanceMaker(ABC):
@@ -95,7 +105,7 @@ class Volumes(InstanceMaker):
         present = view.phase_present
         phase = torch.arange(present.shape[1], device=present.device).expand_as(present)
         nothing = torch.zeros_like(phase)
-        return Layout(present, phase, nothing.float(), nothing)
+        return Layout(present, phase, nothing.float(), nothing, view.phase_rows)
 
     def take(self, view: ViewBatch, layout: Layout, rows: Tensor) -> tuple[Tensor, RegionMaps]:
         """Return the volumes, (row, 1, depth, height, width)."""

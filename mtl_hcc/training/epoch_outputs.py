@@ -40,8 +40,8 @@ class EpochOutputs:
         self._outputs: dict[str, list[Tensor]] = {name: [] for name in self.heads}
         self._targets: dict[str, list[Tensor]] = {}
         # Tensors, so that a training step does not wait for the device.
-        self._loss_sums = {name: torch.zeros(()) for name in self.heads}
-        self._counts = {name: torch.zeros(()) for name in self.heads}
+        self._loss_sums: dict[str, Tensor] = {}
+        self._counts: dict[str, Tensor] = {}
 
     def add(
         self,
@@ -59,14 +59,16 @@ class EpochOutputs:
         for name, loss in losses.items():
             count = self.heads[name].informative(targets).sum()
             share = torch.where(count > 0, loss.detach() * count, 0.0)
-            self._loss_sums[name] = self._loss_sums[name].to(share) + share
-            self._counts[name] = self._counts[name].to(count) + count
+            self._loss_sums[name] = self._loss_sums.get(name, 0) + share
+            self._counts[name] = self._counts.get(name, 0) + count
 
     def mean_losses(self) -> dict[str, float]:
         """Return the epoch mean of each unweighted loss over informative patients, else NaN."""
         return {
-            name: float(total / self._counts[name]) if self._counts[name] else float("nan")
-            for name, total in self._loss_sums.items()
+            name: float(self._loss_sums[name] / self._counts[name])
+            if self._counts.get(name, 0)
+            else float("nan")
+            for name in self.heads
         }
 
     def patients(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

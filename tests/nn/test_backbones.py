@@ -223,3 +223,37 @@ def test_pooled_regions_widen_the_vector_and_need_the_region_map():
     assert pooled(features, regions).shape == (2, pooled.out_features)
     with pytest.raises(ValueError, match="need the region map"):
         pooled(features)
+
+
+def trained_step(*, checkpointing: bool, norm: str, training: bool = True) -> tuple:
+    """Return vectors, gradients, weights with statistics, and bytes kept for the backward pass."""
+    torch.manual_seed(0)
+    network = DenseNet(
+        CHANNELS, layers=(2, 2), norm=norm, dropout=0.3, checkpointing=checkpointing
+    ).train(training)
+    features, kept = volumes(2).requires_grad_(), {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    torch.manual_seed(1)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        vectors = network(features)
+    vectors.square().sum().backward()
+    gradients = {name: part.grad for name, part in network.named_parameters()}
+    return (vectors.detach(), features.grad, gradients, network.state_dict()), sum(kept.values())
+
+
+@pytest.mark.parametrize("norm", ["batch", "group", "instance"])
+def test_checkpointing_gives_the_same_numbers_and_keeps_less(norm: str):
+    whole, all_bytes = trained_step(checkpointing=False, norm=norm)
+    again, fewer = trained_step(checkpointing=True, norm=norm)
+    torch.testing.assert_close(again, whole, rtol=0, atol=0)  # statistics and their counts, too
+    assert fewer < 0.6 * all_bytes
+
+
+def test_checkpointing_leaves_evaluation_as_it_is():
+    whole = trained_step(checkpointing=False, norm="batch", training=False)[0]
+    again = trained_step(checkpointing=True, norm="batch", training=False)[0]
+    torch.testing.assert_close(again, whole, rtol=0, atol=0)

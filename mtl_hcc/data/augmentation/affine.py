@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own abbreviation)
 from torch import Tensor
 
+from mtl_hcc.batch import to_device
 from mtl_hcc.data.augmentation.cpu_affine import resample_on_cpu
 
 
@@ -22,7 +23,10 @@ def resample(images: Tensor, regions: Tensor, matrices: Tensor) -> tuple[Tensor,
         Images as float32 and regions as uint8, both of the shape given.
     """
     with torch.autocast(images.device.type, enabled=False):
-        images, matrices = images.float(), matrices.to(images.device, torch.float32)
+        images = images.float()
+        matrices = to_device(
+            matrices.float(), images.device, non_blocking=matrices.device.type == "cpu"
+        )
         if images.device.type == "cpu":
             return resample_on_cpu(images, regions, matrices)
         return resample_by_grid(images, regions, matrices)
@@ -37,7 +41,8 @@ def resample_by_grid(images: Tensor, regions: Tensor, matrices: Tensor) -> tuple
         matrices: As in :func:`resample`, on the same device.
     """
     shape = images.shape[2:]
-    size = torch.tensor(shape[::-1], dtype=torch.float32, device=images.device)  # x, y, z
+    size = torch.tensor(shape[::-1], dtype=torch.float32)  # x, y, z
+    size = to_device(size, images.device, non_blocking=True)
     # grid_sample counts from -1 to 1 along each axis whatever its length, hence the ratios.
     in_halves = matrices * size[None, None, :] / size[None, :, None]
     theta = F.pad(in_halves, (0, 1))  # (patient, 3, 4), no translation

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mtl_hcc.batch import PatientBatch, ViewBatch
+from mtl_hcc.batch import PatientBatch, ViewBatch, to_device
 from mtl_hcc.data.augmentation.transform import Generators, Transform
 from mtl_hcc.data.draws import Purpose
 from mtl_hcc.imaging.view import View
@@ -40,7 +40,7 @@ class PhaseDropout(Transform):
         columns = {
             name: [names.index(phase) for phase in views[name].phases] for name in batch.views
         }
-        present = {name: seen.phase_present.cpu() for name, seen in batch.views.items()}
+        present = {name: seen.on_cpu("phase_present") for name, seen in batch.views.items()}
         dropped = torch.zeros(len(batch), len(names), dtype=torch.bool)
         for patient, generator in enumerate(generators):
             shown = {
@@ -71,13 +71,12 @@ def drop_phases(seen: ViewBatch, dropped: Tensor) -> ViewBatch:
 
     Args:
         seen: Some patients in one view.
-        dropped: (patient, phase) bool.
+        dropped: (patient, phase) bool, on the CPU.
     """
-    dropped = dropped.to(seen.images.device)
-    hidden = dropped[:, :, None, None, None]
-    return replace(
+    hidden = to_device(dropped, seen.images.device, non_blocking=True)[:, :, None, None, None]
+    shown = replace(
         seen,
         images=seen.images.masked_fill(hidden, 0),
         regions=seen.regions.masked_fill(hidden, 0),
-        phase_present=seen.phase_present & ~dropped,
     )
+    return shown.knowing(phase_present=seen.on_cpu("phase_present") & ~dropped)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mtl_hcc.batch import PatientBatch, ViewBatch
+from mtl_hcc.batch import PatientBatch, ViewBatch, to_device
 from mtl_hcc.data.augmentation.affine import resample
 from mtl_hcc.data.augmentation.transform import Generators, Transform
 from mtl_hcc.imaging.view import View
@@ -47,17 +47,17 @@ def move(seen: ViewBatch, matrices: Tensor) -> ViewBatch:
         seen: Some patients in one view.
         matrices: (patient, 3, 3) as :meth:`SpatialTransform.sources` gives them.
     """
-    spacing = seen.spacing_mm.cpu()
+    spacing = seen.on_cpu("spacing_mm")
     # From mm to voxels; exactly the same matrix where voxels are cubes.
     in_voxels = matrices * (spacing[:, None, :] / spacing[:, :, None])
-    depths = seen.slice_present.sum(1).cpu()
+    depths = seen.on_cpu("slice_present").sum(1)
     images, regions = torch.zeros_like(seen.images), torch.zeros_like(seen.regions)
     for depth in depths.unique().tolist():
         rows = (depths == depth).nonzero()[:, 0]
         if len(rows) == len(depths) and depth == images.shape[2]:
             moved, labels = resample(seen.images, seen.regions, in_voxels)
             return replace(seen, images=moved, regions=labels)
-        on = rows.to(images.device)
+        on = to_device(rows, images.device, non_blocking=True)
         images[on, :, :depth], regions[on, :, :depth] = resample(
             seen.images[on, :, :depth], seen.regions[on, :, :depth], in_voxels[rows]
         )
@@ -66,15 +66,13 @@ def move(seen: ViewBatch, matrices: Tensor) -> ViewBatch:
 
 def _rows(seen: ViewBatch, rows: Tensor) -> ViewBatch:
     """Return some patients."""
-    if len(rows) == len(seen.images):
-        return seen
-    return seen.map(lambda tensor: tensor[rows.to(tensor.device)])
+    return seen if len(rows) == len(seen.images) else seen.only(rows)
 
 
 def _with_rows(seen: ViewBatch, part: ViewBatch, rows: Tensor) -> ViewBatch:
     """Return all patients, some of them as in ``part``."""
     if len(rows) == len(seen.images):
         return part
-    on = rows.to(seen.images.device)
+    on = to_device(rows, seen.images.device, non_blocking=True)
     images = seen.images.index_copy(0, on, part.images)
     return replace(seen, images=images, regions=seen.regions.index_copy(0, on, part.regions))

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mtl_hcc.batch import PatientBatch
+from mtl_hcc.batch import PatientBatch, to_device
 from mtl_hcc.data.augmentation.transform import Generators, Transform
 from mtl_hcc.data.draws import Purpose
 from mtl_hcc.imaging.view import View
@@ -71,6 +71,7 @@ def shift_times(targets: Mapping[str, Tensor], shifts: Tensor) -> dict[str, Tens
     times = torch.stack([targets[name] for name in names])  # (time, patient)
     shortest = times.nan_to_num(nan=torch.inf).amin(dim=0)
     floor = shortest.clamp(max=1.0)
-    shifts = torch.maximum(shifts.to(times), floor - shortest)
+    shifts = to_device(shifts.to(times.dtype), times.device, non_blocking=True)
+    shifts = torch.maximum(shifts, floor - shortest)
     shifted = dict(zip(names, times + shifts, strict=True))
     return {name: shifted.get(name, value) for name, value in targets.items()}

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtl_hcc.batch import PatientBatch, ViewBatch
+from mtl_hcc.batch import PatientBatch, ViewBatch, to_device
 from mtl_hcc.data.draws import Purpose
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.imaging.view import View
@@ -88,8 +88,8 @@ class IntensityTransform(Transform):
         rows = self.chosen(generators).nonzero()[:, 0]
         changed = dict(batch.views)
         for place, (name, seen) in enumerate(batch.views.items() if len(rows) else ()):
-            on_device = rows.to(seen.images.device)
-            part = seen.map(lambda tensor, on=on_device: tensor[on.to(tensor.device)])  # type: ignore[misc]
+            on_device = to_device(rows, seen.images.device, non_blocking=True)
+            part = seen.only(rows)
             images = self.change(part.images, drawn[rows], place=place).clamp(0, 1)
             images = torch.where(may_change(part, views[name]), images, part.images)
             changed[name] = replace(seen, images=seen.images.index_copy(0, on_device, images))
