@@ -162,7 +162,7 @@ def show(plan: CohortPlan, output: Path) -> None:
         table.add_column(column, overflow="fold")
     for row in summary_rows(plan):
         table.add_row(*map(escape, row))
-    console = Console()
+    console = Console(markup=False, emoji=False)
     console.print(table)
     for warning in warnings_of(plan):
         console.print(f"Look at this: {warning}", style="yellow", markup=False, soft_wrap=True)
