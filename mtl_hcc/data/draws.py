@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     INTENSITY_SCALE = 7
     NOISE = 8
     BIAS_FIELD = 9
+    RIGHT_ANGLE_ROTATION = 10
 
 
 _PURPOSES = 256

@@ -56,14 +56,17 @@ def _parts(network: PatientNetwork, view: str, stage: str) -> list[nn.Module]:
     parts: dict[str, list[nn.Module | None]] = {
         "heads": [network.heads],
         "fusion": [network.fusion, network.clinical, encoder.aggregator],
-        "backbone": [encoder.backbone],
+        "backbone": [encoder.backbone, encoder.projection],
         "stem": [encoder.stem],
     }
     return [part for part in parts[stage] if part is not None]
 
 
 def _reset(part: nn.Module) -> None:
-    """Draw all weights anew as torch does before training; batch-norm statistics are forgotten."""
+    """Draw all weights anew as torch does before training; batch-norm statistics are forgotten.
+
+    A projection too, although it is zero before training: nothing would be seen through it.
+    """
     for module in part.modules():
         reset = getattr(module, "reset_parameters", None)
         if callable(reset):

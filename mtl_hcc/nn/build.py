@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from mtl_hcc.nn.clinical import ClinicalEncoder
-from mtl_hcc.nn.encoder import EncoderParts
+from mtl_hcc.nn.encoder_parts import EncoderParts
 from mtl_hcc.nn.fusion import Fusion
 from mtl_hcc.nn.heads import TaskHead
 from mtl_hcc.nn.network import PatientNetwork, Pool

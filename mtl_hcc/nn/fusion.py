@@ -31,6 +31,9 @@ class FullyConnected(Fusion):
         widths: Width of each block; none keeps the concatenation as the embedding.
         dropout: Probability of dropping a feature.
         norm: Whether each block normalizes over the batch.
+        skip: Whether the concatenation itself stands beside the last block in the embedding, so
+            that a head is a linear model of the parts and of what the blocks make of them ("wide
+            and deep", Cheng 2016, arXiv 1606.07792).
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class FullyConnected(Fusion):
         widths: tuple[int, ...] = (64,),
         dropout: float = 0.3,
         norm: bool = False,
+        skip: bool = False,
     ) -> None:
         super().__init__()
         if min(widths, default=1) < 1:
@@ -53,12 +57,14 @@ class FullyConnected(Fusion):
             layers += [nn.ELU(), nn.Dropout(dropout)]
             in_features = width
         self.layers = nn.Sequential(*layers)
-        self.out_features = in_features
+        self.skip = skip and len(widths) > 0
+        self.out_features = in_features + (sum(part_widths) if self.skip else 0)
 
     def forward(self, parts: list[Tensor], known: Tensor) -> Tensor:
         """Return the embedding of the concatenated parts, whether known or not."""
-        embedding: Tensor = self.layers(torch.cat(parts, dim=1))
-        return embedding
+        together = torch.cat(parts, dim=1)
+        embedding: Tensor = self.layers(together)
+        return torch.cat([embedding, together], dim=1) if self.skip else embedding
 
 
 class GatedFusion(Fusion):

@@ -215,7 +215,8 @@ def split_of(split: SplitPlan, *, seed: int) -> Split:
         return SplitByColumn()
     if split.kind == "random":
         return RandomSplit(fractions=RANDOM, seed=seed)
-    return KFold(folds=FOLDS, validation_fraction=VALIDATION_OF_FOLD, seed=seed)
+    held_out = [split.external] if split.external else None
+    return KFold(folds=FOLDS, validation_fraction=VALIDATION_OF_FOLD, seed=seed, hold_out=held_out)
 
 
 def _refuse_empty(root: Path, left_out: Mapping[str, str]) -> None:

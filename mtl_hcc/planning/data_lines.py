@@ -137,7 +137,13 @@ def _split(plan: CohortPlan, places: Places) -> dict[str, Any]:
         return {"class_path": "SplitFile", "init_args": {"path": places.splits}}
     if kind == "random":
         return {"class_path": "RandomSplit", "init_args": {"fractions": dict(RANDOM), "seed": seed}}
-    arguments = {"folds": FOLDS, "validation_fraction": VALIDATION_OF_FOLD, "seed": seed}
+    arguments: dict[str, Any] = {
+        "folds": FOLDS,
+        "validation_fraction": VALIDATION_OF_FOLD,
+        "seed": seed,
+    }
+    if plan.split.value.external:
+        arguments["hold_out"] = [plan.split.value.external]
     return {"class_path": "KFold", "init_args": arguments}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from mtl_hcc.cohorts.patient_table import UNKNOWN_CENTER
 from mtl_hcc.errors import TableError
 from mtl_hcc.patient import SURVIVAL_ENDPOINTS
 from mtl_hcc.planning.measured import Chosen, Counted, CountedTable
@@ -31,7 +32,7 @@ class SplitPlan:
 
     Attributes:
         kind: The table's column, one center held out, by chance, or k folds.
-        external: The center that is held out.
+        external: The center that is held out, of one split or of every fold.
     """
 
     kind: SplitKind
@@ -108,7 +109,8 @@ def train_share(counts: CountedTable, split: SplitPlan) -> float:
     if split.kind == "center":
         out = max(one.patients for one in counts.centers[split.external].values())
         return (1 - out / counts.patients) * (1 - VALIDATION_OF_REST)
-    return (1 - 1 / FOLDS) * (1 - VALIDATION_OF_FOLD)
+    out = max((one.patients for one in counts.centers.get(split.external, {}).values()), default=0)
+    return (1 - out / counts.patients) * (1 - 1 / FOLDS) * (1 - VALIDATION_OF_FOLD)
 
 
 def choose_split(counts: CountedTable, endpoints: Iterable[str]) -> Chosen[SplitPlan]:
@@ -145,9 +147,23 @@ def choose_split(counts: CountedTable, endpoints: Iterable[str]) -> Chosen[Split
                 f"{FEWEST_VALIDATION_EVENTS} are wanted). Another center, or none: edit the file, "
                 "or set RandomSplit.",
             )
-        why_not = (
-            f"center {external} could be held out, but of the others one validation split would "
-            f"have {inside:.0f} events"
+        left = {name: counts.endpoints[name].events - out[name].events for name in endpoints}
+        rarest = min(left, key=lambda name: left[name])
+        learned = int((1 - 1 / FOLDS) * (1 - VALIDATION_OF_FOLD) * left[rarest])
+        if learned >= FEWEST_TRAIN_EVENTS and UNKNOWN_CENTER not in counts.centers:
+            return Chosen(
+                SplitPlan("folds", external),
+                f"{len(counts.centers)} centers; {external} ({_size(out)} patients, "
+                f"{_events(out, endpoints)}) is the largest with at most a third of the patients, "
+                "so it is proposed as external in every fold: nothing is chosen on it. Of the "
+                f"others one validation split would have {inside:.0f} events, fewer than "
+                f"{FEWEST_VALIDATION_EVENTS}, so each of them is tested once in {FOLDS} folds. "
+                "Another center, or none: edit hold_out.",
+            )
+        why_not = f"center {external} could be held out, but " + (
+            "some patients are of no known center"
+            if UNKNOWN_CENTER in counts.centers
+            else f"a fold of the others would learn from {learned} events of {rarest}"
         )
     alone = RANDOM["validation"] * events
     if alone >= FEWEST_VALIDATION_EVENTS:
@@ -171,7 +187,8 @@ def _external_center(counts: CountedTable, endpoints: list[str]) -> tuple[str, s
     fit = {
         name: _size(one)
         for name, one in counts.centers.items()
-        if _size(one) <= MOST_HELD_OUT * counts.patients
+        if name != UNKNOWN_CENTER
+        and _size(one) <= MOST_HELD_OUT * counts.patients
         and all(one[endpoint].events >= FEWEST_TRAIN_EVENTS for endpoint in endpoints)
     }
     if fit:

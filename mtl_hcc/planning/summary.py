@@ -24,7 +24,10 @@ def summary_rows(plan: CohortPlan) -> list[tuple[str, str, str]]:
         plan: What was chosen.
     """
     found = ", ".join(f"{name} {one.described()}" for name, one in plan.counts.endpoints.items())
-    split = _SPLIT[plan.split.value.kind].format(external=plan.split.value.external)
+    external = plan.split.value.external
+    split = _SPLIT[plan.split.value.kind].format(external=external)
+    if plan.split.value.kind == "folds" and external:
+        split += f" without center {external}, external in each"
     parts = ", ".join(
         f"{name} {max((one.patients for one in counts.values()), default=0)}"
         for name, counts in plan.by_split.items()

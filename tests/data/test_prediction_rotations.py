@@ -8,10 +8,11 @@ import torch
 from one_view import view_batch
 
 from mtl_hcc.batch import PatientBatch
-from mtl_hcc.data.augmentation import Flip, InPlaneRotation, Rotation3D
+from mtl_hcc.data.augmentation import Flip, InPlaneRotation, RightAngleRotation, Rotation3D
+from mtl_hcc.data.augmentation.right_angle_rotation import CUBE_ROTATIONS
 from mtl_hcc.data.augmentation.spatial import move
 from mtl_hcc.data.field_of_view import as_seen
-from mtl_hcc.data.prediction_rotations import CUBE_ROTATIONS, prediction_rotations, rotated
+from mtl_hcc.data.prediction_rotations import prediction_rotations, rotated
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.imaging.view import View
 
@@ -86,6 +87,9 @@ def test_the_stored_field_is_turned_and_nothing_of_what_is_seen_is_empty_or_anot
         ([OBLONG], ANY, 4),
         ([CUBE, STACK], ANY, 4),
         ([CUBE, OBLONG, STACK], ANY, 2),
+        ([CUBE], [RightAngleRotation()], 24),
+        ([STACK], [RightAngleRotation()], 4),
+        ([CUBE], [RightAngleRotation(probability=0.0)], 1),
         ([CUBE], [InPlaneRotation()], 4),
         ([STACK], [InPlaneRotation()], 4),
         ([CUBE], [InPlaneRotation(degrees=90)], 3),

@@ -48,6 +48,21 @@ def test_the_map_of_a_linear_network_is_the_image_times_its_weights(method):
         assert float(score) == pytest.approx(whole + constant, rel=1e-5)
 
 
+def test_a_map_is_seen_through_a_projection_and_empty_while_that_is_zero():
+    os = [1.0, 0.5, -0.3, 0.8]  # two numbers of each phase
+    network = linear_network(STEM, os=os, mvi=[[0.0] * 4, [1.0] * 4], width=2)
+    batch, weight = one_patient(), np.array([[0.2, -0.4, 1.0], [0.7, 0.1, -0.6]])
+    silent, _ = activation_maps(network, batch, stem_of(network), method="hirescam")
+    assert (silent["os"] == 0).all()
+    network.encoder("tumor").projection.weight.data = torch.tensor(weight, dtype=torch.float32)
+    maps, _ = activation_maps(network, batch, stem_of(network), method="hirescam")
+    per_phase = np.array(os).reshape(2, 2) @ weight @ np.array(STEM)
+    image = image_of(batch).numpy()
+    expected = np.maximum(per_phase[:, None, None, None] * image / VOXELS, 0)
+    assert expected.any()
+    np.testing.assert_allclose(maps["os"], expected, rtol=1e-5, atol=1e-9)
+
+
 def test_without_the_floor_at_zero_hirescam_adds_up_to_the_score_of_a_linear_network():
     network, batch = (
         linear_network([1.0], os=[0.4, 0.2], mvi=[[0.0, 0.0], [1.0, 1.0]]),

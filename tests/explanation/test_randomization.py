@@ -19,12 +19,13 @@ from mtl_hcc.nn import (
 )
 
 
-def network() -> PatientNetwork:
+def network(*, width: int | None = None) -> PatientNetwork:
     torch.manual_seed(0)
     parts = EncoderParts(
         stem=lambda channels: RegionStem(channels, out_channels=8),
         backbone=lambda channels: DenseNet(channels, growth_rate=4, layers=(1, 1)),
-        aggregator=lambda width: Concatenate(width, phases=2),
+        aggregator=lambda features: Concatenate(features, phases=2),
+        width=width,
     )
     made = build_network(
         {"os": lambda width: CoxHead(width, endpoint="os")},
@@ -41,6 +42,7 @@ def network() -> PatientNetwork:
 
 def changed(one: PatientNetwork, other: PatientNetwork) -> set[str]:
     parts = {"heads": "heads", "fusion": "fusion", "encoders.tumor.backbone": "backbone"}
+    parts["encoders.tumor.projection"] = "backbone"
     found = set()
     for name, value in one.state_dict().items():
         if not torch.equal(value, other.state_dict()[name]):
@@ -62,6 +64,22 @@ def test_the_weights_are_drawn_anew_from_the_heads_down():
         assert changed(trained, copy) == set(seen)
     assert tuple(seen) == STAGES
     assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())
+
+
+def test_a_projection_is_drawn_with_the_backbone_and_not_left_at_zero():
+    trained = network(width=3)
+    torch.nn.init.ones_(trained.encoder("tumor").projection.weight)
+    found = {
+        stage: copy.encoder("tumor").projection.weight
+        for stage, copy in randomized(trained, "tumor", seed=1)
+    }
+    assert (found["heads"] == 1).all()
+    assert (found["fusion"] == 1).all()
+    for stage in ("backbone", "stem"):
+        assert found[stage].unique().numel() == found[stage].numel()
+        assert found[stage].abs().min() > 0
+    for stage, copy in randomized(trained, "tumor", seed=1):
+        assert changed(trained, copy) == set(STAGES[: STAGES.index(stage) + 1])
 
 
 def test_no_weight_of_an_aggregator_stays():

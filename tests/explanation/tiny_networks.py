@@ -58,6 +58,7 @@ def linear_network(
     phases: int = 2,
     of_tumor: bool = False,
     aggregator: Aggregator | None = None,
+    width: int | None = None,
 ) -> PatientNetwork:
     """Return a network that is linear: score = sum over phases and channels of v x mean(w image).
 
@@ -68,8 +69,9 @@ def linear_network(
         phases: Number of phases.
         of_tumor: Whether the mean is taken over the tumor only.
         aggregator: In place of concatenation.
+        width: Of a projection, which is zero at first.
     """
-    joined = aggregator or Concatenate(len(stem), phases=phases)
+    joined = aggregator or Concatenate(width or len(stem), phases=phases)
     heads = {
         "os": CoxHead(joined.out_features, endpoint="os"),
         "mvi": ClassHead(joined.out_features, column="mvi"),
@@ -81,6 +83,7 @@ def linear_network(
         stem=LinearStem(stem),
         backbone=MeanBackbone(len(stem), of_tumor=of_tumor),
         aggregator=joined,
+        width=width,
     )
     fusion = FullyConnected([joined.out_features], widths=())
     network = PatientNetwork(encoders={"tumor": image}, clinical=None, fusion=fusion, heads=heads)

@@ -36,6 +36,24 @@ def test_each_width_adds_a_block_and_dropout_is_for_training_only():
     assert fusion(parts(), ALL).equal(fusion(parts(), ALL))
 
 
+def test_with_a_skip_the_concatenation_stands_beside_the_last_block_and_is_never_dropped():
+    torch.manual_seed(0)
+    plain = FullyConnected(WIDTHS, widths=(8, 4), dropout=0.5)
+    torch.manual_seed(0)
+    wide = FullyConnected(WIDTHS, widths=(8, 4), dropout=0.5, skip=True)
+    assert wide.out_features == 4 + 5
+    assert wide.train()(parts(), ALL)[:, 4:].equal(torch.cat(parts(), dim=1))
+    plain.eval(), wide.eval()
+    expected = torch.cat([plain(parts(), ALL), *parts()], dim=1)
+    assert wide(parts(), ALL).equal(expected), "the same weights under the same names"
+
+
+def test_a_skip_without_blocks_says_nothing_twice():
+    fusion = FullyConnected(WIDTHS, widths=(), skip=True)
+    assert fusion.out_features == 5
+    assert fusion(parts(), ALL).equal(torch.cat(parts(), dim=1))
+
+
 @pytest.mark.parametrize("kind", [FullyConnected, GatedFusion])
 def test_one_part_is_enough(kind: type):
     fusion = kind([3])

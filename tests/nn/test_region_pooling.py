@@ -1,21 +1,10 @@
-"""Where the means over regions are taken, and what is measured of the image itself."""
+"""Where the means over regions are taken."""
 
-import numpy as np
 import pytest
 import torch
 from monai.networks.nets import DenseNet as MonaiDenseNet
-from one_view import view_batch
 
 from mtl_hcc.batch import RegionMaps
-from mtl_hcc.nn import (
-    AxialSlices,
-    Concatenate,
-    DenseNet,
-    EncoderParts,
-    GatedAttention,
-    PlainStem,
-    RegionMoments,
-)
 from mtl_hcc.nn.region_pooling import (
     in_blocks,
     masks_of,
@@ -85,93 +74,6 @@ def test_means_are_float32_where_half_precision_overflows():
     mean = region_means(features, torch.ones(1, 1, 32, 32, 32))
     assert mean.dtype == torch.float32
     assert mean.item() == pytest.approx(60)
-
-
-def a_liver_with_a_tumor(seed: int = 0):
-    rng = np.random.default_rng(seed)
-    images = rng.uniform(0.2, 0.8, (2, 1, 12, 12, 12)).astype(np.float32)
-    bits = np.full(images.shape, BITS["liver"], np.uint8)
-    bits[0, :, 2:6, 2:6, 2:6] |= BITS["tumor"]  # the second patient has none drawn
-    return torch.from_numpy(images), torch.from_numpy(bits)
-
-
-def test_moments_are_those_of_numpy():
-    images, bits = a_liver_with_a_tumor()
-    moments = RegionMoments(regions=("background_liver", "tumor"))
-    found = moments.measure(images, RegionMaps(bits, BITS), torch.tensor([0.008, 0.008])).numpy()
-    tumor = (bits[0].numpy() & BITS["tumor"]) > 0
-    inside, outside = images[0].numpy()[tumor], images[0].numpy()[~tumor]
-    expected = [
-        outside.mean(),
-        inside.mean() - outside.mean(),
-        outside.std(),
-        inside.std(),
-        np.log1p(0.008 * outside.size),
-        np.log1p(0.008 * inside.size),
-    ]
-    np.testing.assert_allclose(found[0], expected, atol=1e-5)
-    np.testing.assert_allclose(found[1, [1, 3, 5]], 0)  # an empty region
-
-
-def test_moments_are_standardized_by_all_training_instances_and_by_no_other():
-    random = torch.Generator().manual_seed(0)
-    numbers = 5 + 3 * torch.randn(60, 6, generator=random)
-    moments = RegionMoments(regions=("liver", "tumor"), against=None)
-    for part in numbers.split([7, 1, 22, 30]):
-        last = moments(part)
-    torch.testing.assert_close(moments.mean, numbers.mean(0))
-    torch.testing.assert_close(moments.variance, numbers.var(0, unbiased=False))
-    expected = (numbers[30:] - numbers.mean(0)) / numbers.std(0, unbiased=False)
-    torch.testing.assert_close(last, expected, rtol=1e-4, atol=1e-4)
-    moments.eval()
-    moments(torch.full((3, 6), 99.0))
-    assert moments.count == 60
-
-
-@pytest.mark.parametrize("against", ["margin", "nowhere"])
-def test_what_the_means_are_taken_against_is_one_of_the_regions(against: str):
-    with pytest.raises(ValueError, match=f"moments.against is {against}"):
-        RegionMoments(regions=("tumor",), against=against)
-
-
-def encoder(**changed):
-    parts = {
-        "stem": lambda channels: PlainStem(channels, out_channels=4),
-        "backbone": lambda channels: DenseNet(channels, growth_rate=4, layers=(1,)),
-        "aggregator": lambda width: Concatenate(width, phases=1),
-        "moments": RegionMoments(regions=("background_liver", "tumor")),
-    }
-    torch.manual_seed(0)
-    return EncoderParts(**(parts | changed)).build("tumor")
-
-
-def test_moments_stand_beside_the_vector_of_the_backbone():
-    images, bits = a_liver_with_a_tumor()
-    network = encoder().eval()
-    view = view_batch(images, bits)
-    found = network(view)
-    assert found.shape == (2, network.out_features)
-    voxel_ml = view.spacing_mm.prod(1) / 1000
-    expected = network.moments(network.moments.measure(images, view.region_maps, voxel_ml))
-    torch.testing.assert_close(found[:, -6:], expected)
-    torch.testing.assert_close(found[:, :-6], encoder(moments=None).eval()(view))
-
-
-def test_moments_of_a_long_bag_are_the_same_in_chunks():
-    images, bits = a_liver_with_a_tumor()
-    flat = {
-        "instances": AxialSlices(),
-        "stem": lambda channels: PlainStem(channels, out_channels=4, dimensions="2d"),
-        "backbone": lambda channels: DenseNet(
-            channels, growth_rate=4, layers=(1,), norm="group", dimensions="2d"
-        ),
-        "aggregator": GatedAttention,
-    }
-    view = view_batch(images, bits)
-    whole, chunked = encoder(**flat), encoder(**flat, instances_per_chunk=5)
-    torch.testing.assert_close(chunked(view), whole(view))
-    torch.testing.assert_close(chunked.moments.variance, whole.moments.variance)
-    assert chunked.moments.count == 24
 
 
 def test_the_middle_slice_of_an_instance_is_measured():

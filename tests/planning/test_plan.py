@@ -125,6 +125,18 @@ def test_an_external_center_is_written_into_a_file_of_splits(tmp_path):
     assert "B: 2 (100 patients, os 50)" in " ".join(output.read_text().split())
 
 
+def test_folds_hold_out_an_external_center_by_its_name(tmp_path):
+    table = clinical(tmp_path, 120, center=["1"] * 80 + ["B: 2"] * 40, age_years=range(120))
+    output = tmp_path / "mine.yaml"
+    done = call(plan.main, "--cohort", table, "--output", output)
+    assert done.code == 0, done.err
+    setting = yaml.safe_load(output.read_text())["data"]["split"]
+    assert setting["class_path"] == "KFold"
+    assert setting["init_args"]["hold_out"] == ["B: 2"]
+    assert "B: 2 (40 patients, os 20)" in " ".join(output.read_text().split())
+    assert "external 40" in " ".join(done.out.split())
+
+
 def test_a_config_that_is_there_stays_unless_it_may_be_replaced(tmp_path):
     table, output = clinical(tmp_path, 60), tmp_path / "mine.yaml"
     output.write_text("mine")

@@ -7,9 +7,11 @@ from mtl_hcc.errors import SplitError, TableError
 from mtl_hcc.planning.counting import count_table, usable_covariates
 from mtl_hcc.planning.measured import Counted, CountedTable
 from mtl_hcc.planning.split_rules import (
+    SplitPlan,
     check_some_endpoint,
     choose_split,
     refused_endpoints,
+    train_share,
     without_validation,
 )
 
@@ -50,10 +52,27 @@ def test_the_largest_center_with_at_most_a_third_of_the_patients_is_proposed_as_
     assert "about 38 events" in chosen.why  # a quarter of the 150 of A and C
 
 
-def test_no_center_is_held_out_where_it_would_leave_few_events_or_has_few_itself():
-    left = choose_split(counts(110, centers={"A": (200, 80), "B": (100, 30)}), ["os"])
-    assert left.value.kind == "folds"
-    assert "center B could be held out, but" in left.why
+@pytest.mark.parametrize(("events", "learned"), [(16, 10), (15, 9)])
+def test_the_center_is_held_out_of_folds_as_long_as_they_learn_from_10_events(events, learned):
+    found = counts(events + 30, centers={"A": (200, events), "B": (100, 30)})
+    chosen = choose_split(found, ["os"])
+    assert chosen.value == SplitPlan("folds", "B" if learned >= 10 else "")
+    if learned >= 10:
+        assert "B (100 patients, os 30)" in chosen.why
+        assert "one validation split would have 4 events" in chosen.why
+        assert train_share(found, chosen.value) == pytest.approx(2 / 3 * 0.64)
+    else:
+        assert "a fold of the others would learn from 9 events of os" in chosen.why
+
+
+def test_no_center_is_held_out_where_somebody_is_of_no_center():
+    centers = {"A": (200, 80), "B": (90, 30), "unknown": (10, 5)}
+    chosen = choose_split(counts(115, centers=centers), ["os"])
+    assert chosen.value == SplitPlan("folds")
+    assert "some patients are of no known center" in chosen.why
+
+
+def test_no_center_is_held_out_that_has_few_events_itself():
     rare = choose_split(counts(200, centers={"A": (291, 191), "B": (9, 9)}), ["os"])
     assert rare.value.kind == "random"
     assert "none of the 2 centers" in rare.why

@@ -10,7 +10,8 @@ from tiny_runs import QUIET, call
 from tiny_training import tiny_config
 
 from mtl_hcc import fit, predict
-from mtl_hcc.data.prediction_rotations import CUBE_ROTATIONS, rotated
+from mtl_hcc.data.augmentation.right_angle_rotation import CUBE_ROTATIONS
+from mtl_hcc.data.prediction_rotations import rotated
 from mtl_hcc.losses import breslow_cumulative_hazard, survival_probability
 from mtl_hcc.runs.checkpoint import load_model
 from mtl_hcc.runs.model_config import build_data

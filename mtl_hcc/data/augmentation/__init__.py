@@ -6,6 +6,7 @@ from mtl_hcc.data.augmentation.in_plane_rotation import InPlaneRotation
 from mtl_hcc.data.augmentation.intensity_scale import IntensityScale
 from mtl_hcc.data.augmentation.noise import Noise
 from mtl_hcc.data.augmentation.phase_dropout import PhaseDropout
+from mtl_hcc.data.augmentation.right_angle_rotation import RightAngleRotation
 from mtl_hcc.data.augmentation.rotation_3d import Rotation3D
 from mtl_hcc.data.augmentation.scale import Scale
 from mtl_hcc.data.augmentation.time_jitter import TimeJitter
@@ -18,6 +19,7 @@ __all__ = [
     "IntensityScale",
     "Noise",
     "PhaseDropout",
+    "RightAngleRotation",
     "Rotation3D",
     "Scale",
     "TimeJitter",

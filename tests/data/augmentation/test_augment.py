@@ -15,6 +15,7 @@ from mtl_hcc.data.augmentation import (
     IntensityScale,
     Noise,
     PhaseDropout,
+    RightAngleRotation,
     Rotation3D,
     Scale,
     TimeJitter,
@@ -38,8 +39,9 @@ EVERY = [
     BiasField,
     TimeJitter,
     PhaseDropout,
+    RightAngleRotation,
 ]
-SPATIAL = [kind for kind in EVERY if issubclass(kind, SpatialTransform)]
+SPATIAL = [kind for kind in EVERY if issubclass(kind, SpatialTransform | RightAngleRotation)]
 INTENSITY = [kind for kind in EVERY if issubclass(kind, IntensityTransform)]
 ROWS = [5, 6, 7, 8, 9, 10]
 
