@@ -1,5 +1,7 @@
 """ImageEncoder: from a view to the vectors of its instances, and to one vector per patient."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -152,11 +154,23 @@ class ImageEncoder(nn.Module):
     def _seen(self, view: ViewBatch, places: Layout, rows: Tensor) -> Tensor:
         """Send instances through stem and backbone."""
         images, regions = self.instances.take(view, places, rows)
-        features = self.stem(images, regions)
-        layout = _CHANNELS_LAST[features.dim()] if self.channels_last else torch.contiguous_format
-        features = features.contiguous(memory_format=layout)
-        vectors: Tensor = self.backbone(features, regions)
-        return vectors if self.projection is None else self.projection(vectors)
+        with _right_precision(images.device):
+            features = self.stem(images, regions)
+            last = self.channels_last
+            layout = _CHANNELS_LAST[features.dim()] if last else torch.contiguous_format
+            vectors: Tensor = self.backbone(features.contiguous(memory_format=layout), regions)
+            return vectors if self.projection is None else self.projection(vectors)
+
+
+def _right_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which convolutions are right.
+
+    On processors that compute in bfloat16, torch's 3D convolutions give wrong values and gradients
+    for some small maps, in silence (pytorch/pytorch#169688): there they stay in float32.
+    """
+    if device.type == "cpu":
+        return torch.autocast("cpu", enabled=False)
+    return nullcontext()
 
 
 class Projection(nn.Linear):

@@ -239,3 +239,13 @@ def test_maps_reach_the_backbone_channels_last():
     network(volumes())
     assert seen[0].is_contiguous(memory_format=torch.channels_last_3d)
     assert not seen[0].is_contiguous()
+
+
+def test_on_a_processor_mixed_precision_leaves_convolutions_in_float32():
+    """torch's bfloat16 convolutions are wrong there for some small maps (pytorch#169688)."""
+    network = encoder(AxialSlices()).eval()
+    expected = network.bag(view()).features
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = network.bag(view()).features
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected)
