@@ -49,6 +49,7 @@ def _check_views(model: MultiTaskModule, data: CohortDataModule) -> None:
                     expected=f"some of {', '.join([BACKGROUND_LIVER, *bits])}",
                     remedy="Correct it, or derive the region in data.preparation.zones.",
                 )
+        _check_stem_sees_the_liver(encoder.stem, data, where)
         used = [phase for phase in views[name].phases if phase in data.phases]
         if not used:
             raise ConfigError(
@@ -65,3 +66,19 @@ def _check_views(model: MultiTaskModule, data: CohortDataModule) -> None:
                     where=f"{where}.{part}, data.preparation.views.{name}.phases, data.phases",
                     remedy=f"Set {where}.{part}.init_args.phases to {len(used)}.",
                 )
+
+
+def _check_stem_sees_the_liver(stem: object, data: CohortDataModule, where: str) -> None:
+    """Raise where liver around the tumor belongs to a zone that no region of the stem covers."""
+    regions = getattr(stem, "regions", ())
+    if BACKGROUND_LIVER not in regions or data.preparation is None:
+        return
+    zones = data.preparation.zones.items()
+    if unseen := [name for name, zone in zones if zone.outward_mm and name not in regions]:
+        raise ConfigError(
+            f"the stem does not see the zone {', '.join(unseen)}: {BACKGROUND_LIVER} is the liver "
+            "outside the tumor and outside of all zones",
+            where=f"{where}.stem, data.preparation.zones",
+            expected="every zone around the tumor among the regions of the stem",
+            remedy=f"Add {', '.join(unseen)} to {where}.stem.init_args.regions.",
+        )
