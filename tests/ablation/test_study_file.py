@@ -15,8 +15,10 @@ def test_the_shipped_study_has_every_variant_of_the_plan():
     assert study.seeds == (0, 1, 2)
     assert [*study.variants] == [
         *("no_arterial", "no_portal_venous", "no_delayed"),
-        *("no_region_stems", "no_regions", "slices_2d", "no_jitter", "no_rotation"),
-        *("equal_weights", "os_alone", "rfs_alone", "mvi_alone", "no_bank"),
+        *("no_region_stems", "no_regions", "no_moments", "no_rim", "loud_backbone"),
+        *("masks_in_blocks", "percentiles", "best_epoch", "no_average", "slices_2d"),
+        *("no_jitter", "no_rotation", "any_rotation", "half_rotated", "predicted_once"),
+        *("equal_weights", "losses_as_they_are", "os_alone", "rfs_alone", "mvi_alone", "no_bank"),
     ]
 
 

@@ -208,6 +208,6 @@ def test_ctrl_c_while_the_cohort_is_read_is_no_traceback(
 
 @pytest.mark.slow
 def test_damaged_configs_train_or_are_refused_with_a_message(tmp_path: Path):
-    tried = list(fuzz(range(25), tmp_path))
+    tried = list(fuzz(range(35), tmp_path))
     assert [one for one in tried if one.fault] == []
     assert {one.code for one in tried} == {0, 2}, "both ends are tried"
