@@ -200,7 +200,7 @@ def _check_and_claim(
         keep_earlier_run(run)
     else:
         _check_checkpoints(config.ckpt_path, config, run, parts)
-    parts.data.begin_run(run, goes_on=config.ckpt_path is not None)
+    parts.data.prepared.begin_run(run, goes_on=config.ckpt_path is not None)
     record_beginning(run, settled_config(parser, config))
     write_bytes(run / CONFIG, config_text(plain_config(parser, config)).encode())
 

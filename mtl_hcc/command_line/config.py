@@ -21,6 +21,7 @@ from mtl_hcc.command_line.named_parts import check_names_kept
 from mtl_hcc.command_line.plain_yaml import plain_yaml
 from mtl_hcc.command_line.what_is_trained import config_files, given_configs, trains_table
 from mtl_hcc.data.datamodule import CohortDataModule
+from mtl_hcc.data.network_covariates import covariate_names
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.estimators import TableEstimator
 from mtl_hcc.imaging.view import View, Zone
@@ -82,16 +83,9 @@ def build_parser(
     parser.add_class_arguments(Trainer, "trainer", instantiate=False, skip=TRAINER_SKIP)
     parser.link_arguments("seed", "model.seed")
     parser.link_arguments("seed", "data.seed")
-    parser.link_arguments("data.covariates", "model.covariates", compute_fn=covariate_names)
+    read = ("data.covariates", "data.measured")
+    parser.link_arguments(read, "model.covariates", compute_fn=covariate_names)
     return parser
-
-
-def covariate_names(covariates: Mapping[str, str | list[str]] | None) -> list[str]:
-    """Return the names of the encoded covariates: one for each level of a category."""
-    names = []
-    for column, kind in (covariates or {}).items():
-        names += [f"{column}={level}" for level in kind] if isinstance(kind, list) else [column]
-    return names
 
 
 def read_config(parser: ArgumentParser, arguments: Sequence[str] | None = None) -> Namespace:
@@ -185,13 +179,18 @@ def instantiate(parser: ArgumentParser, config: Namespace) -> Namespace:
     parts = _instantiate(parser, config)
     if "model" in parts:
         check_parts(parts.model, parts.data)
-    elif parts.data.covariates:
+    elif parts.data.covariates or parts.data.measured:
+        name = "data.covariates" if parts.data.covariates else "data.measured"
+        features = (
+            "{class_path: ClinicalColumns, init_args: {columns: ...}}"
+            if parts.data.covariates
+            else "{class_path: RegionStatistics}"
+        )
         raise ConfigError(
-            "data.covariates is set, which networks read",
-            where="data.covariates",
+            f"{name} is set, which networks read",
+            where=name,
             expected="the columns of an estimator under estimator.features",
-            remedy="Name them there: features: {class_path: ClinicalColumns, init_args: "
-            "{columns: ...}}.",
+            remedy=f"Name them there: features: {features}.",
         )
     return parts
 

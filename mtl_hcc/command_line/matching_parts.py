@@ -17,10 +17,13 @@ def check_parts(model: MultiTaskModule, data: CohortDataModule) -> None:
                 remedy="Add the endpoint to data.endpoints, or remove the head.",
             )
     _check_views(model, data)
-    if (model.network.clinical is None) != (not data.covariates):
+    given = bool(data.covariates or data.measured)
+    if (model.network.clinical is not None) != given:
         raise ConfigError(
-            "only one of model.clinical and data.covariates is set",
-            where="model.clinical, data.covariates",
+            "data.covariates or data.measured is set, but model.clinical is not"
+            if given
+            else "model.clinical is set, but neither data.covariates nor data.measured is",
+            where="model.clinical, data.covariates, data.measured",
             expected="covariates and the encoder that takes them, or neither",
             remedy="Set the other one too, or remove this one.",
         )

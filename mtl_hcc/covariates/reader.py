@@ -13,9 +13,10 @@ import pandas as pd
 
 from mtl_hcc.errors import TableError
 
-CovariateKind = Literal["linear", "log"] | list[str]
-"""``linear``: as it is. ``log``: log10(x + 1), for markers over several decades such as AFP.
-A list: the levels of a category, one column of 0 and 1 for each."""
+Scale = Literal["linear", "log"]
+"""``linear``: as it is. ``log``: log10(x + 1), for markers over several decades such as AFP."""
+CovariateKind = Scale | list[str]
+"""The scale of a number, or the levels of a category: one column of 0 and 1 for each."""
 
 
 def read_covariates(
@@ -63,22 +64,6 @@ def read_covariates(
         else:
             parts |= {f"{column}={level}": flags for level, flags in cells.levels(kind).items()}
     return pd.DataFrame(parts, index=table.index)
-
-
-def encode_covariates(
-    table: pd.DataFrame, covariates: Mapping[str, CovariateKind]
-) -> tuple[npt.NDArray[np.float32], list[str]]:
-    """Return covariates in the precision that networks compute with, and their names.
-
-    Args:
-        table: The cohort's table, indexed by ``patient_id``.
-        covariates: Column to how it is read.
-
-    Returns:
-        (patient, covariate) float32 with NaN where missing, and the name of each column of it.
-    """
-    read = read_covariates(table, covariates)
-    return read.to_numpy(np.float32), [str(name) for name in read]
 
 
 def level_text(level: object) -> str:

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 from pytorch_lightning import LightningDataModule
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.source import CohortSource
-from mtl_hcc.covariates.reader import CovariateKind, encode_covariates
+from mtl_hcc.covariates.reader import CovariateKind, Scale
 from mtl_hcc.data.array_cache import ArrayCache
 from mtl_hcc.data.augmentation import Transform
 from mtl_hcc.data.augmentation.augment import Augmentation
@@ -23,14 +23,14 @@ from mtl_hcc.data.dataset import ImageStore, PatientDataset, PatientSample, coll
 from mtl_hcc.data.draws import TrainingBatch
 from mtl_hcc.data.endpoints import event_flags, target_columns
 from mtl_hcc.data.field_of_view import as_seen
+from mtl_hcc.data.network_covariates import check_measured, encode_covariates
 from mtl_hcc.data.patient_sampler import OrderedBatchSampler, PatientBatchSampler
 from mtl_hcc.data.phase_selection import chosen_phases, select_phases, views_of
 from mtl_hcc.data.prediction_rotations import prediction_rotations as chosen_rotations
-from mtl_hcc.data.prepared_cohort import SPLITS, PreparedCohort
+from mtl_hcc.data.prepared_cohort import PreparedCohort
 from mtl_hcc.data.ranks import rank_of
 from mtl_hcc.data.resources import Loading, Preparing, check_least
 from mtl_hcc.data.splits import Split
-from mtl_hcc.data.splits.kept_splits import begin_run
 from mtl_hcc.data.splits.split_checks import check_splits
 from mtl_hcc.data.splits.splits_csv import of_fold
 from mtl_hcc.imaging.preparation import Preparation
@@ -59,6 +59,10 @@ class CohortDataModule(LightningDataModule):
         phases: Phases that the network sees, of those prepared; all when not given. The patients
             stay the same: who is left out for a missing phase is decided by ``preparation``.
         covariates: Column to ``linear``, ``log``, or the list of levels of a category.
+        measured: Column of ``quality.csv``, as `prepare` measures it, to ``linear`` or ``log``:
+            ``lesions`` (drawn tumors that do not touch, of ``min_tumor_mm3`` or more; at least 1),
+            ``tumor_volume_mm3`` (all), ``tumor_diameter_mm`` (largest tumor, axial),
+            ``liver_volume_mm3`` (with tumor), ``<phase>_tumor_mean``, ``_sd`` (HU on CT), ...
         batch_size: Patients in a batch, over all devices.
         rounds: Augmentation rounds: visits of each patient in an epoch.
         augmentation: Transforms of training patients, in their order, such as ``Rotation3D``; none
@@ -83,6 +87,7 @@ class CohortDataModule(LightningDataModule):
         preparation: Preparation | None = None,
         phases: list[str] | None = None,
         covariates: dict[str, CovariateKind] | None = None,
+        measured: dict[str, Scale] | None = None,
         batch_size: int = 16,
         rounds: int = 3,
         augmentation: list[Transform] | None = None,
@@ -104,7 +109,8 @@ class CohortDataModule(LightningDataModule):
         self.views = {} if preparation is None else views_of(preparation, self.phases)
         """What the batches' views show, with the phases along their image axis."""
         self.split, self.fold, self.endpoints = split, fold, endpoints
-        self.covariates = covariates or {}
+        self.covariates, self.measured = covariates or {}, measured or {}
+        check_measured(self.measured, images=preparation is not None)
         self.batch_size, self.rounds, self.seed = batch_size, rounds, seed
         self._cache: ArrayCache | None = None
         self.augmentation = Augmentation(augmentation or [], seed=seed, views=self.views)
@@ -113,9 +119,11 @@ class CohortDataModule(LightningDataModule):
         self.run_splits: Path | None = None
         """``splits.csv`` of the run, where there is one: other splits are refused."""
         self._store: PreparedStore | None = None
+        self._images: ImageStore | None = None
         self._table: pd.DataFrame | None = None
         self._splits: pd.Series | None = None
-        self._covariates: npt.NDArray[np.float32] | None = None
+        self.covariate_values: npt.NDArray[np.float32] | None = None
+        """(row of the table, covariate), NaN where missing; None where the network reads none."""
         self.covariate_names: list[str] = []
         """Names of the columns of ``PatientBatch.covariates``."""
 
@@ -155,9 +163,8 @@ class CohortDataModule(LightningDataModule):
     @property
     def train_covariates(self) -> npt.NDArray[np.float32] | None:
         """(training patient, covariate), NaN where missing: what scalers are fitted on."""
-        if self._covariates is None:
-            return None
-        return self._covariates[(self.splits == "train").to_numpy()]
+        train = (self.splits == "train").to_numpy()
+        return None if self.covariate_values is None else self.covariate_values[train]
 
     @property
     def quality(self) -> pd.DataFrame | None:
@@ -178,13 +185,14 @@ class CohortDataModule(LightningDataModule):
         """
         if self._table is None:
             self._table, self._store = self.prepared.read()
+            if self._store is not None and self.preparation is not None:
+                self._images = select_phases(self._store, self.phases, self.preparation)
             self._cache = self.loading.array_cache()
-            self._splits = of_fold(self.prepared.splits(self.run_splits), self.fold).reindex(
-                self._table.index
-            )
-            if self.covariates:
-                self._covariates, self.covariate_names = encode_covariates(
-                    self._table, self.covariates
+            splits = of_fold(self.prepared.splits(self.run_splits), self.fold)
+            self._splits = splits.reindex(self._table.index)
+            if self.covariates or self.measured:
+                self.covariate_values, self.covariate_names = encode_covariates(
+                    self._table, self.covariates, self.quality, self.measured
                 )
         if stage == "fit":
             check_splits(self.splits, self.table, self.endpoints, fold=self.fold)
@@ -203,7 +211,7 @@ class CohortDataModule(LightningDataModule):
             rank=rank,
             world_size=world_size,
         )
-        return self._loader(dataset, sampler)
+        return self._loader(dataset, batch_sampler=sampler)
 
     def val_dataloader(self) -> DataLoader[PatientSample]:
         """Return the validation patients of this rank, in order and as they are."""
@@ -212,7 +220,7 @@ class CohortDataModule(LightningDataModule):
         sampler = OrderedBatchSampler(
             patients=len(dataset), batch_size=self.batch_size, rank=rank, world_size=world_size
         )
-        return self._loader(dataset, sampler)
+        return self._loader(dataset, batch_sampler=sampler)
 
     def predict_dataloader(self) -> DataLoader[PatientSample]:
         """Return all patients of all splits, in the table's order.
@@ -235,12 +243,8 @@ class CohortDataModule(LightningDataModule):
         """Return a rank's share of all patients, in the table's order."""
         shares = np.array_split(np.arange(len(self.table)), world_size)
         # No batch sampler of our own: Lightning wraps the one of a prediction loader.
-        return DataLoader(
-            self._dataset(None, rows=shares[rank]),
-            batch_size=-(-self.batch_size // world_size),
-            num_workers=self.loading.workers,
-            collate_fn=self.collate,
-            pin_memory=torch.cuda.is_available(),
+        return self._loader(
+            self._dataset(None, rows=shares[rank]), batch_size=-(-self.batch_size // world_size)
         )
 
     def on_after_batch_transfer(self, batch: PatientBatch, dataloader_idx: int) -> PatientBatch:
@@ -261,50 +265,30 @@ class CohortDataModule(LightningDataModule):
         bits = {} if self.preparation is None else self.preparation.region_bits
         return partial(collate, region_bits=bits)
 
-    def begin_run(self, run: Path, *, goes_on: bool) -> None:
-        """Write the splits of all folds into a run's folder, or check them against those there.
-
-        Args:
-            run: Gets ``splits.csv``, which is used from now on.
-            goes_on: Whether the run was begun before.
-
-        Raises:
-            SplitError: A run that goes on would have other splits.
-        """
-        table, splits = self.prepared.read()[0], self.prepared.splits()
-        begin_run(self.split, table, splits, run / SPLITS, goes_on=goes_on)
-
-    # Parts ---------------------------------------------------------------------------------
-
     def _dataset(
         self, splits: Sequence[str] | None, *, rows: npt.NDArray[np.int64] | None = None
     ) -> PatientDataset:
         """Return the patients of some splits, or of some rows, in the table's order."""
         chosen = self.table.index if splits is None else self.splits.index[self.splits.isin(splits)]
-        store: ImageStore | None = self._store
-        if store is not None and self.preparation is not None:
-            store = select_phases(store, self.phases, self.preparation)
         return PatientDataset(
             table=self.table,
             patient_ids=(chosen if rows is None else chosen[rows]).tolist(),
             splits=self.splits,
             target_names=self.target_names,
-            covariates=self._covariates,
-            store=store,
+            covariates=self.covariate_values,
+            store=self._images,
             cache=self._cache,
         )
 
-    def _loader(
-        self, dataset: PatientDataset, sampler: Sampler[list[int]] | PatientBatchSampler
-    ) -> DataLoader[PatientSample]:
-        """Return a loader of the sampler's batches."""
+    def _loader(self, dataset: PatientDataset, **batches: Any) -> DataLoader[PatientSample]:
+        """Return a loader of the batches that a sampler or a size makes."""
         return DataLoader(
             dataset,
-            batch_sampler=sampler,
             num_workers=self.loading.workers,
-            persistent_workers=self.loading.workers > 0,
+            persistent_workers=self.loading.workers > 0 and "batch_sampler" in batches,
             collate_fn=self.collate,
             pin_memory=torch.cuda.is_available(),
+            **batches,
         )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from mtl_hcc.cohorts.phantom.settings import PhantomSettings
 from mtl_hcc.cohorts.source import CohortSource
 from mtl_hcc.data.splits import Split
-from mtl_hcc.data.splits.kept_splits import current_splits, keep_splits, run_splits
+from mtl_hcc.data.splits.kept_splits import begin_run, current_splits, keep_splits, run_splits
 from mtl_hcc.errors import ConfigError, StoreError
 from mtl_hcc.imaging.preparation import Preparation
 from mtl_hcc.store.prepared_store import PreparedStore
@@ -95,6 +95,18 @@ class PreparedCohort:
         if of_run is not None and of_run.is_file():
             return run_splits(self.split, table, of_run)
         return current_splits(self.split, table, self.store / SPLITS)[0]
+
+    def begin_run(self, run: Path, *, goes_on: bool) -> None:
+        """Write the splits of all folds into a run's folder, or check them against those there.
+
+        Args:
+            run: Gets ``splits.csv``, which is used from now on.
+            goes_on: Whether the run was begun before.
+
+        Raises:
+            SplitError: A run that goes on would have other splits.
+        """
+        begin_run(self.split, self.read()[0], self.splits(), run / SPLITS, goes_on=goes_on)
 
     def _source(self) -> CohortSource:
         return self.source or default_source(self.preparation)

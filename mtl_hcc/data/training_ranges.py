@@ -16,6 +16,7 @@ import pandas as pd
 
 from mtl_hcc.atomic import write_bytes
 from mtl_hcc.covariates.reader import CovariateKind, level_text
+from mtl_hcc.data.network_covariates import MEASURED
 from mtl_hcc.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ BEYOND_OF_INTENSITIES = 1.0
 LARGEST_FACTOR = 1.5
 """On a logarithmic scale (volumes, AFP) at most this factor."""
 _LENGTHS = {"tumor_volume_mm3": "mm3", "tumor_diameter_mm": "mm", "liver_volume_mm3": "mm3"}
+_OF_REGIONS = ("_mean", "_sd")
 _INTENSITIES = ("_parenchyma", "_parenchyma_low", "_parenchyma_high", "_tumor_mean")
 _WORDS = {
     "tumor_volume_mm3": "tumor volume",
@@ -73,9 +75,12 @@ def training_ranges(
     measured = measurements(datamodule, kinds)[(datamodule.splits == "train").to_numpy()]
     found = {}
     for name in map(str, measured):
-        kind = kinds.get(name, "log" if name in _LENGTHS else "linear")
+        own = name.removeprefix(MEASURED)
+        read = None if name in kinds else datamodule.measured.get(own)
+        kind = kinds.get(name, read or ("log" if own in _LENGTHS else "linear"))
         if len(known := measured[name].dropna()):
-            share = BEYOND_OF_INTENSITIES if _is_intensity(name) else BEYOND
+            intensity = _is_intensity(name) or (read is not None and own.endswith(_OF_REGIONS))
+            share = BEYOND_OF_INTENSITIES if intensity else BEYOND
             complete = len(known) == len(measured)
             found[name] = _range(known, kind, share=share, complete=complete)
     return found
@@ -86,6 +91,9 @@ def measurements(
 ) -> pd.DataFrame:
     """Return what is compared: measurements of the images, and the covariates; one row a patient.
 
+    A measurement is called as in the store, and ``measured <name>`` where the model reads a column
+    of the table that is called so, too.
+
     Args:
         datamodule: After ``setup``.
         covariates: Columns of the table that the model reads.
@@ -94,8 +102,9 @@ def measurements(
     quality = datamodule.quality
     if quality is None:
         return table
-    chosen = [name for name in quality if _is_compared(str(name))]
-    return quality.loc[table.index, chosen].join(table)
+    chosen = [name for name in quality if _is_compared(str(name)) or name in datamodule.measured]
+    told_apart = {name: f"{MEASURED}{name}" for name in chosen if name in table}
+    return quality.loc[table.index, chosen].rename(columns=told_apart).join(table)
 
 
 def out_of_range(
@@ -249,6 +258,9 @@ def _missing(names: list[str]) -> str:
 
 def _in_words(name: str) -> tuple[str, str]:
     """Return a measurement's name in words, and its unit; a covariate's column as it is."""
+    if name.startswith(MEASURED):
+        words, unit = _in_words(name.removeprefix(MEASURED))
+        return f"{MEASURED}{words}", unit
     if name in _WORDS:
         unit = _LENGTHS.get(name, "")
         return _WORDS[name], f" {unit}" if unit else ""

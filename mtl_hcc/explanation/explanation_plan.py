@@ -10,7 +10,6 @@ from jsonargparse import Namespace
 
 from mtl_hcc.batch import PatientBatch
 from mtl_hcc.cohorts.nifti_folder import NiftiFolder
-from mtl_hcc.covariates.reader import encode_covariates
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.dataset import PatientDataset, collate
 from mtl_hcc.data.field_of_view import as_seen, seen_grid
@@ -280,15 +279,12 @@ def _dataset(
             expected=f"one of {known}",
             remedy="Name a split that has patients.",
         )
-    covariates = None
-    if datamodule.covariates:
-        covariates, _ = encode_covariates(datamodule.table, datamodule.covariates)
     return PatientDataset(
         table=datamodule.table,
         patient_ids=chosen[: settings.limit],
         splits=splits,
         target_names=datamodule.target_names,
-        covariates=covariates,
+        covariates=datamodule.covariate_values,
         store=store,
     )
 

@@ -36,9 +36,9 @@ def build_network(
     images = {name: parts.build(name) for name, parts in encoders.items()}
     if (clinical is None) == bool(covariates):
         raise ValueError(
-            "model.clinical and data.covariates go together: "
+            "model.clinical goes together with data.covariates and data.measured: "
             f"model.clinical is {'not ' if clinical is None else ''}set, "
-            f"data.covariates names {len(covariates)} columns"
+            f"data.covariates and data.measured name {len(covariates)} columns"
         )
     encoder = clinical(len(covariates)) if clinical is not None else None
     widths = [image.out_features for image in images.values()]

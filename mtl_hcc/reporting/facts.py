@@ -77,11 +77,18 @@ def _design(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name, view in views.items()
     )
     cohort = setting(config, "data.cohort")
-    covariates = setting(config, "data.covariates")
+    numbers = {
+        "Clinical columns": setting(config, "data.covariates"),
+        "Measured in the images": setting(config, "data.measured"),
+    }
     return [
         ("Cohort", _cohort(cohort, setting(config, "data.source"))),
         ("Images", images or "none: clinical columns only"),
-        *([("Clinical columns", ", ".join(map(readable_name, covariates)))] if covariates else []),
+        *[
+            (title, ", ".join(map(readable_name, columns)))
+            for title, columns in numbers.items()
+            if columns
+        ],
         *(
             [("Estimator", estimator_in_words(config))]
             if config.get("estimator")

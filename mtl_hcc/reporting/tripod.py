@@ -191,9 +191,10 @@ def _intensity(given: Any) -> str:
 def _predictors(config: Mapping[str, Any]) -> str:
     views = setting(config, "data.preparation.views") or {}
     phases = list(dict.fromkeys(p for view in views.values() for p in view.get("phases") or ()))
-    columns = setting(config, "data.covariates")
+    columns, measured = setting(config, "data.covariates"), setting(config, "data.measured")
     parts = [f"CT or MRI phases {short(phases)}, with drawn liver and tumor" if phases else ""]
     parts.append(f"clinical columns {short(list(columns))}" if columns else "")
+    parts.append(f"measured in the images {short(list(measured))}" if measured else "")
     if config.get("estimator"):
         return f"{estimator_in_words(config)}; none was selected by the outcome."
     return f"{' and '.join(part for part in parts if part)}; none was selected by the outcome."
@@ -201,7 +202,10 @@ def _predictors(config: Mapping[str, Any]) -> str:
 
 def _scaling(config: Mapping[str, Any], baselines: Mapping[str, Any]) -> str:
     columns = setting(config, "data.covariates") or {}
-    network = f"Network: {short(columns)}; scaled by the training patients. " if columns else ""
+    measured = setting(config, "data.measured") or {}
+    read = [short(columns), f"measured in the images: {short(measured)}" if measured else ""]
+    numbers = "; ".join(filter(None, read))
+    network = f"Network: {numbers}; scaled by the training patients. " if numbers else ""
     beside = "; ".join(f"{name}: {short(parts)}" for name, parts in baselines.items())
     strong = ""
     if config.get("strong_baselines") and setting(config, "data.preparation"):

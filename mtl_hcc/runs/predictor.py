@@ -23,7 +23,7 @@ from mtl_hcc.runs.train_fold import batches
 from mtl_hcc.runs.train_tables import covariates_of, in_order, patient_tables
 from mtl_hcc.training.module import MultiTaskModule
 
-SHOWN = ("preparation", "phases", "covariates", "prediction_rotations")
+SHOWN = ("preparation", "phases", "covariates", "measured", "prediction_rotations")
 """Settings under ``data`` that decide what a model is shown of a patient."""
 
 

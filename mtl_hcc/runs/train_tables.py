@@ -78,7 +78,7 @@ def train_tables(parser: ArgumentParser, config: Namespace, run: Path) -> list[T
     finished = {number: _fit_fold(parser, config, fold=number) for number in folders}
     check_baselines(config.baselines, finished[min(finished)].datamodule.table)
     keep_earlier_run(run)
-    first.begin_run(run, goes_on=False)
+    first.prepared.begin_run(run, goes_on=False)
     record_beginning(run, settled)
     plain = plain_config(parser, config)
     write_bytes(run / CONFIG, config_text(plain).encode())

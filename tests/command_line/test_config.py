@@ -12,12 +12,12 @@ from mtl_hcc.command_line.config import (
     build_parser,
     config_from_dict,
     config_text,
-    covariate_names,
     instantiate,
     parser_for,
     plain_config,
     read_config,
 )
+from mtl_hcc.data.network_covariates import covariate_names
 from mtl_hcc.data.splits import KFold
 from mtl_hcc.errors import ConfigError
 from mtl_hcc.estimators.ridge import RIDGES
@@ -222,6 +222,8 @@ def test_the_covariates_of_the_data_are_those_of_the_model(tmp_path: Path):
     assert config.model.covariates == ["age_years", "stage=I", "stage=II", "stage=III"]
     assert instantiate(parser, config).model.network.clinical.median.shape == (4,)
     assert covariate_names(None) == []
+    names = ["age_years", "measured lesions"]
+    assert covariate_names({"age_years": "linear"}, {"lesions": "linear"}) == names
 
 
 def test_the_saved_config_says_which_versions_made_it(tmp_path: Path):

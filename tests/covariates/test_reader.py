@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtl_hcc.covariates.reader import encode_covariates
+from mtl_hcc.data.network_covariates import encode_covariates
 from mtl_hcc.errors import TableError
 
 TABLE = pd.DataFrame(

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from one_view import one_view
@@ -15,6 +16,7 @@ from mtl_hcc.batch import PatientBatch
 from mtl_hcc.data.augmentation import Rotation3D, TimeJitter
 from mtl_hcc.data.datamodule import CohortDataModule
 from mtl_hcc.data.draws import TrainingBatch
+from mtl_hcc.data.network_covariates import covariate_names, encode_covariates
 from mtl_hcc.data.resources import Loading, Preparing
 from mtl_hcc.data.splits import KFold, RandomSplit, SplitByColumn
 from mtl_hcc.errors import ConfigError, SplitError, StoreError
@@ -199,6 +201,70 @@ def test_a_table_alone_gives_covariates_and_targets(tmp_path):
         np.testing.assert_allclose(batch.covariates[:, 0].numpy(), expected, rtol=1e-6)
     assert datamodule.covariate_names == ["afp_ng_ml"]
     assert datamodule.train_covariates.shape == (36, 1)
+
+
+MEASURED = {"tumor_volume_mm3": "log", "lesions": "linear", "portal_venous_tumor_mean": "linear"}
+
+
+def test_measurements_stand_behind_the_columns_under_names_of_their_own(cohort_folder, store):
+    columns = {"afp_ng_ml": "log"}
+    measured = {"tumor_diameter_mm": "linear", **MEASURED}
+    datamodule = with_images(cohort_folder, store, covariates=columns, measured=measured)
+    names = ["afp_ng_ml", *(f"measured {name}" for name in measured)]
+    assert datamodule.covariate_names == names == covariate_names(columns, measured)
+    batches = list(datamodule.predict_dataloader())
+    patients = list(chain(*(batch.patient_id for batch in batches)))
+    values = torch.cat([batch.covariates for batch in batches]).numpy()
+    quality = pd.read_csv(Path(store) / "quality.csv").set_index("patient_id").loc[patients]
+    expected = {
+        0: np.log10(datamodule.table.loc[patients, "afp_ng_ml"] + 1),
+        1: quality["tumor_diameter_mm"],
+        2: np.log10(quality["tumor_volume_mm3"] + 1),
+        3: 1.0,
+        4: quality["portal_venous_tumor_mean"],
+    }
+    for place, numbers in expected.items():
+        np.testing.assert_allclose(values[:, place], numbers, rtol=1e-6)
+    z, y, x = np.indices((24, 24, 24)) - 11.5
+    voxels = np.count_nonzero(np.sqrt((x - 2) ** 2 + y**2 + z**2) < 4)
+    np.testing.assert_allclose(10 ** values[:, 2] - 1, voxels * 4**3, rtol=1e-5)
+    np.testing.assert_allclose(values[:, 4], 60 + 40 * 2, atol=8)  # blurred at its rim
+    assert datamodule.train_covariates.shape == (7, 5)
+
+
+@pytest.mark.parametrize(
+    ("measured", "message"),
+    [
+        (
+            {"tumour_volume": "log"},
+            r"no measurement tumour_volume.*some of .*tumor_volume_mm3.*Correct data\.measured",
+        ),
+        ({"missing_phases": "linear", "arterial_spacing_mm": "linear"}, "arterial_spacing_mm"),
+        ({"sha256": "linear"}, "no measurement sha256"),
+    ],
+)
+def test_what_was_not_measured_is_refused_with_what_was(cohort_folder, store, measured, message):
+    with pytest.raises(StoreError, match=message) as refused:
+        with_images(cohort_folder, store, measured=measured)
+    assert not {"fingerprint", "slices_of"} & set(str(refused.value).split(", "))
+
+
+def test_measurements_need_images(tmp_path):
+    with pytest.raises(ConfigError, match=r"lesions would be measured in images, and no images"):
+        table_only(tmp_path, measured={"lesions": "linear"})
+
+
+def test_a_measurement_that_a_patient_or_everybody_lacks_is_missing():
+    table = pd.DataFrame({"age_years": [50.0, 60.0]}, index=["a", "b"])
+    quality = pd.DataFrame(
+        {"missing_phases": ["delayed", "arterial delayed"], "arterial_tumor_mean": [80.0, np.nan]},
+        index=["b", "a"],
+    )
+    measured = {"arterial_tumor_mean": "linear", "delayed_tumor_mean": "linear"}
+    values, _ = encode_covariates(table, {"age_years": "linear"}, quality, measured)
+    np.testing.assert_array_equal(values, [[50, np.nan, np.nan], [60, 80, np.nan]])
+    with pytest.raises(StoreError, match="no measurement portal_venous_tumor_mean"):
+        encode_covariates(table, {}, quality, {"portal_venous_tumor_mean": "linear"})
 
 
 def test_each_fold_tests_other_patients_and_every_design_gets_the_same_folds(tmp_path):

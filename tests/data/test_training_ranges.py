@@ -45,7 +45,9 @@ def cohort(patients=100, *, seed=0, **cells):
     for name, value in cells.items():
         (table if name in table else quality).loc["P000", name] = value
     splits = pd.Series(["train"] * (patients // 2) + ["external"] * (patients - patients // 2))
-    return SimpleNamespace(table=table, quality=quality, covariates=COVARIATES, splits=splits)
+    return SimpleNamespace(
+        table=table, quality=quality, covariates=COVARIATES, measured={}, splits=splits
+    )
 
 
 RANGES_OF_100 = training_ranges(cohort())
@@ -88,6 +90,24 @@ def test_several_reasons_are_listed_and_a_value_within_training_gives_none():
     assert reason(age_years=70.0) == ""
     assert reason(age_years=3.0, lesions=4.0).count(";") == 3
     assert reason(portal_venous_clip_low=999.0) == "", "only some measurements are compared"
+
+
+def test_measurements_that_the_network_reads_are_compared_and_told_apart_from_columns():
+    def of(module, volume):
+        module.covariates = {"tumor_volume_mm3": "linear"}
+        module.table["tumor_volume_mm3"] = volume
+        module.measured = {"portal_venous_clip_low": "linear", "tumor_volume_mm3": "log"}
+        return module
+
+    ranges = training_ranges(of(cohort(), 9.0))
+    names = ("tumor_volume_mm3", "measured tumor_volume_mm3", "portal_venous_clip_low")
+    assert set(names) <= set(ranges)
+    assert ranges["measured tumor_volume_mm3"] == RANGES_OF_100["tumor_volume_mm3"]
+    odd = of(cohort(1, seed=1, tumor_volume_mm3=3e5, portal_venous_clip_low=np.nan), 11.0)
+    found = out_of_range(ranges, odd)["P000"]
+    assert "measured tumor volume 300,000 mm3; in training" in found
+    assert "tumor volume 11 mm3; in training 9 to 9 mm3" in found
+    assert "without portal_venous_clip_low, which no training patient lacked" in found
 
 
 def test_only_training_patients_count():

@@ -174,7 +174,10 @@ def test_widths_are_handed_on_from_part_to_part():
             {"pool": "score", "encoders": {"a": parts(None), "b": parts(None)}},
             "pool is score, but the model has 2 encoders",
         ),
-        ({"covariates": ["age_years"]}, "model.clinical is not set, data.covariates names 1"),
+        (
+            {"covariates": ["age_years"]},
+            "model.clinical is not set, data.covariates and data.measured name 1",
+        ),
         ({"encoders": {}}, "needs images .* or covariates"),
         ({"heads": {}}, "no heads"),
     ],
