@@ -76,7 +76,7 @@ def test_a_whole_study_on_images_gives_the_table_with_paired_intervals(
     # A 2D model of two phases is exported and loaded like any other.
     module, config = load_model(run / "ablation" / "two_phases_2d_seed0")
     assert config["data"]["phases"] == ["arterial", "portal_venous"]
-    assert module.network.encoder("tumor").stem.convolution.weight.shape[2:] == (3, 3)
+    assert module.network.encoder("tumor").stem.convolution.weight.shape[2:] == (5, 5)
     # Printed: a line for each run, then the table.
     number = r"[01]\.\d{3}"
     line = rf"two_phases_2d_seed1: external OS C-index {number}, .*AUC {number}"

@@ -26,7 +26,7 @@ def designs(plan):
 
 
 def test_the_shipped_study_plans_every_variant_with_every_seed(shipped):
-    assert len(shipped.runs) == 14 * 3
+    assert len(shipped.runs) == 25 * 3
     assert shipped.runs[0].variant == "full"
     assert len({run.folder for run in shipped.runs}) == len(shipped.runs)
     for run in shipped.runs:
@@ -35,7 +35,8 @@ def test_the_shipped_study_plans_every_variant_with_every_seed(shipped):
         assert run.values["ckpt_path"] is None
         assert (run.values["baselines"], run.values["bootstraps"]) == ({}, 0)
         assert run.values["wandb_group"] == "ct_mtl-ct_mtl"
-        assert run.values["data"]["store"] == "prepared/ct_mtl", "one store for all of them"
+        own = run.variant == "percentiles"  # prepared in another way
+        assert (run.values["data"]["store"] == "prepared/ct_mtl") == (not own)
 
 
 def test_each_shipped_variant_changes_what_its_name_says(shipped):
@@ -53,20 +54,31 @@ def test_each_shipped_variant_changes_what_its_name_says(shipped):
     assert flat["instances"]["class_path"].endswith("AxialSlices")
     assert [flat[part]["init_args"]["dimensions"] for part in ("stem", "backbone")] == ["2d"] * 2
     assert flat["aggregator"]["init_args"]["within"]["class_path"].endswith("Mean")
-    for name, left in (("no_jitter", "Rotation3D"), ("no_rotation", "TimeJitter")):
+    for name, left in (("no_jitter", "RightAngleRotation"), ("no_rotation", "TimeJitter")):
         (transform,) = of_data[name]["augmentation"]
         assert transform["class_path"].endswith(left)
     assert of_model["equal_weights"]["weighting"]["class_path"].endswith("EqualWeights")
     for task in ("os", "rfs", "mvi"):
         assert [*of_model[f"{task}_alone"]["heads"]] == [task]
         assert of_data[f"{task}_alone"]["endpoints"] == [task]
+    assert encoder["no_moments"]["moments"] is None
+    assert encoder["loud_backbone"]["width"] is None
+    assert encoder["masks_in_blocks"]["backbone"]["init_args"]["mask_pooling"] == "adaptive"
+    seen = of_data["percentiles"]["preparation"]["views"]["tumor"]
+    assert seen["intensity"]["class_path"].endswith("Percentiles")
+    for name in ("best_epoch", "no_average"):
+        assert of_model[name]["weight_average"] is None
+    assert values["best_epoch"]["keep"]["which"] == "best"
+    assert of_data["half_rotated"]["augmentation"][0]["init_args"]["probability"] == 0.5
+    assert of_data["predicted_once"]["prediction_rotations"] == 1
+    assert of_model["losses_as_they_are"]["normalize_losses"] is False
     assert of_model["no_bank"]["risk_bank"] is None
     assert of_model["full"]["risk_bank"] is not None
 
 
 def test_a_run_s_process_reads_exactly_the_values_that_were_planned(shipped, parser):
     """Else it would write another fingerprint than the study looks for."""
-    for run in shipped.runs[:14]:
+    for run in shipped.runs[:25]:
         again = plain_config(
             parser, config_from_dict(parser, yaml.safe_load(yaml.dump(run.values)))
         )
@@ -77,7 +89,8 @@ def test_a_variant_keeps_everything_that_it_does_not_name(shipped):
     values = designs(shipped)
     full, changed = values["full"], values["no_rotation"]
     jitter = full["data"]["augmentation"][1:]
-    assert changed["data"] == {**full["data"], "augmentation": jitter}
+    once = {"augmentation": jitter, "prediction_rotations": 1}
+    assert changed["data"] == full["data"] | once
     assert (changed["model"], changed["trainer"]) == (full["model"], full["trainer"])
 
 
