@@ -80,13 +80,13 @@ def test_settings_and_resolution_are_kept(phantom_run, explained):
     kept = yaml.safe_load((explained / "explain.yaml").read_text())
     assert kept["patients"] == 3
     assert kept["layer"] == {
-        "name": "relu0",  # of the finest: cells of 12 mm, none is as fine as 10 mm
-        "cells": [8, 8, 8],
-        "cell_mm": [12.0, 12.0, 12.0],
+        "name": "relu0",  # of the finest: cells of 24 mm, none is as fine as 10 mm
+        "cells": [4, 4, 4],
+        "cell_mm": [24.0, 24.0, 24.0],
         "image_voxels": [16, 16, 16],
         "image_spacing_mm": [6.0, 6.0, 6.0],
     }
-    assert "denseblock1: 4 x 4 x 4 cells of 24 x 24 x 24 mm" in kept["layers"]
+    assert "denseblock1: 2 x 2 x 2 cells of 48 x 48 x 48 mm" in kept["layers"]
     assert kept["settings"]["draws"] == 20
     assert len(kept["weights_sha256"]) == 64
 
@@ -130,7 +130,7 @@ def test_the_pooled_drop_is_that_of_the_concordance(phantom_run, explained):
     occlusion, pooled = table(explained, "occlusion"), table(explained, "occlusion_pooled")
     parts = occlusion.drop_duplicates(["part", "name"])[["part", "name"]].to_numpy().tolist()
     assert parts == [
-        *(["region", name] for name in ("background_liver", "margin", "tumor")),
+        *(["region", name] for name in ("background_liver", "rim", "margin", "tumor")),
         *(["phase", name] for name in PHASES),
     ]
     np.testing.assert_allclose(
@@ -255,7 +255,14 @@ def two_views(phantom_run, tmp_path_factory) -> tuple[Path, Path]:
     flat = {"dimensions": "2d"}
     liver = {
         "instances": {"class_path": "AxialSlices", "init_args": {"of": ["tumor"]}},
-        "stem": {"class_path": "RegionStem", "init_args": {"out_channels": 8, **flat}},
+        "stem": {
+            "class_path": "RegionStem",
+            "init_args": {
+                "out_channels": 8,
+                "regions": ["background_liver", "rim", "tumor"],
+                **flat,
+            },
+        },
         "backbone": {
             "class_path": "DenseNet",
             "init_args": {"layers": [1], "norm": "group"} | flat,
@@ -343,7 +350,7 @@ def test_a_model_without_images_has_nothing_to_show(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--layer", "conv9"], "stem: 8 x 8 x 8 cells of 12 x 12 x 12 mm"),
+        (["--layer", "conv9"], "stem: 4 x 4 x 4 cells of 24 x 24 x 24 mm"),
         (["--patients", "VI-999"], "patient VI-999 is not in the store"),
         (["--split", "nowhere"], "one of train (12), validation (6), external (6)"),
         (["--draws", "0"], "draws is 0"),

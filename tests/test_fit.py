@@ -77,6 +77,7 @@ def test_the_history_has_losses_weights_and_scores_of_each_epoch(phantom_run):
         f"{split}/{name}_mvi" for split in ("train", "validation") for name in ("auc", "f1")
     }
     expected |= {"weights/os", "weights/rfs", "weights/mvi", "train/learning_rate"}
+    expected |= {"validation/kept_epoch"}
     assert expected | {"epoch", "system/epoch_seconds"} == set(history)
     assert np.isfinite(history[sorted(expected)]).all(axis=None)
     assert (history[["weights/os", "weights/rfs", "weights/mvi"]] == 1).all(axis=None), (

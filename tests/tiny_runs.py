@@ -15,6 +15,7 @@ COARSE = [
     *("--data.preparation.views.tumor.field_of_view_mm", "96"),
     *("--data.preparing.workers", "1"),
     *("--data.batch_size", "8"),
+    *("--data.prediction_rotations", "1"),  # explained as predicted: as they are
 ]
 """Flags that make the shipped CT config quick enough for a test."""
 BRIEF = [
