@@ -1,10 +1,10 @@
 """Question: how fast is a training step, what does each choice give, beside a plain reference?
 
 The design of version 0.1 (``benchmarks/reference/ct_mtl.yaml``) and ``benchmarks/reference``, which
-is the same network written straightforwardly, train on the same drawn patients: loading, rotation, forward, losses,
-backward, clipping, optimizer. Contenders take turns, so that other jobs on the machine disturb all
-alike; ratios are medians over the turns. On a CPU one thread works and processor time counts; on a
-GPU the clock, with processes that load.
+is the same network written straightforwardly, train on the same drawn patients: loading, rotation,
+forward, losses, backward, clipping, optimizer. Contenders take turns, so that other jobs on the
+machine disturb all alike; ratios are medians over the turns. On a CPU one thread works and
+processor time counts; on a GPU the clock, with processes that load.
 
 Command: ``python benchmarks/train_step.py`` (``--compile`` adds inductor, whose first step takes
 minutes; ``--edge 64`` another size). Result: ``benchmarks/results/train_step.md``.

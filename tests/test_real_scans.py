@@ -18,6 +18,8 @@ from mtl_hcc.store.prepared_store import PreparedStore
 pytestmark = pytest.mark.xdist_group("phantom run")
 
 RADIUS_MM = 15.0
+PERCENTILES = '{"class_path": "Percentiles", "init_args": {"low": 2.5, "high": 97.5}}'
+"""In place of the built-in job's window, whatever the scan."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,7 @@ def real_store(real_cohort):
     flags = [
         *("--data.preparation.views.tumor.spacing_mm", "1.5"),
         *("--data.preparation.views.tumor.field_of_view_mm", "300"),
+        *("--data.preparation.views.tumor.intensity", PERCENTILES),
         *("--data.preparation.missing_phase", "keep"),
         *("--data.preparation.plausibility", "remark"),  # one image stands for all phases
         *("--data.split", "SingleSplit"),

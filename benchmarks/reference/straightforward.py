@@ -1,9 +1,9 @@
 """The training step as one would write it first: what ``benchmarks/train_step.py`` compares with.
 
-The same network as ``benchmarks/reference/ct_mtl.yaml`` (weights of ours load, and give the same outputs in
-evaluation mode), put together from the usual libraries without a thought of speed: one patient
-after the other turned by TorchIO, one phase after the other through MONAI's DenseNet with one
-convolution for each region, TorchSurv's Momentum around its Cox loss, AdamW.
+The same network as ``benchmarks/reference/ct_mtl.yaml`` (weights of ours load, and give the same
+outputs in evaluation mode), put together from the usual libraries without a thought of speed: one
+patient after the other turned by TorchIO, one phase after the other through MONAI's DenseNet with
+one convolution for each region, TorchSurv's Momentum around its Cox loss, AdamW.
 """
 
 from collections.abc import Mapping, Sequence

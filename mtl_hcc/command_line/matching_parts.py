@@ -76,12 +76,13 @@ def _check_stem_sees_the_liver(stem: object, data: CohortDataModule, where: str)
     regions = getattr(stem, "regions", ())
     if BACKGROUND_LIVER not in regions or data.preparation is None:
         return
-    zones = data.preparation.zones.items()
-    if unseen := [name for name, zone in zones if zone.outward_mm and name not in regions]:
+    zones = data.preparation.zones
+    seen_mm = max((zone.outward_mm for name, zone in zones.items() if name in regions), default=0.0)
+    if unseen := [name for name, zone in zones.items() if zone.outward_mm > seen_mm]:
         raise ConfigError(
             f"the stem does not see the zone {', '.join(unseen)}: {BACKGROUND_LIVER} is the liver "
             "outside the tumor and outside of all zones",
             where=f"{where}.stem, data.preparation.zones",
-            expected="every zone around the tumor among the regions of the stem",
+            expected="the widest zone around the tumor among the regions of the stem",
             remedy=f"Add {', '.join(unseen)} to {where}.stem.init_args.regions.",
         )

@@ -29,7 +29,11 @@ def config_text(plan: CohortPlan, places: Places) -> str:
     lines.add("seed", plan.settings.seed)
     lines.add("run", f"runs/{name}")
     lines.add("wandb", "offline", "online sends the run, patients' predictions included")
-    lines.add("patience", 20 if plan.images else 30, "epochs without a better validation loss")
+    if plan.images is not None:
+        why = "an average of the weights predicts, so no epoch has to be picked"
+        lines.add("keep", {"which": "last"}, why)
+    else:
+        lines.add("patience", 30, "epochs without a better validation loss")
     _add_baselines(lines, plan)
     _add_model(lines, plan)
     add_data(lines, plan, places)
@@ -92,7 +96,7 @@ def _add_model(lines: YamlLines, plan: CohortPlan) -> None:
     lines.add("model")
     if plan.images is not None:
         _add_encoders(lines, plan.images)
-        fusion = {"widths": [64], "dropout": 0.3}
+        fusion = {"widths": [64], "dropout": 0.5}
     else:
         encoder = {"class_path": "ClinicalEncoder", "init_args": {"hidden": 16, "dropout": 0.2}}
         lines.add("clinical", encoder, "a small network, as in clinical_mtl.yaml", level=1)
@@ -107,7 +111,12 @@ def _add_model(lines: YamlLines, plan: CohortPlan) -> None:
         bank = choose_bank(plan.images.sizes.batch.value, plan.train)
         setting = {"endpoints": survival, "capacity": bank.value}
         lines.add("risk_bank", setting, bank.why, level=1)
-    lines.add("learning_rate", 0.001 if plan.images else 0.003, level=1)
+    if plan.images is not None:
+        lines.add(
+            "normalize_losses", True, "no task counts more because its loss is larger", level=1
+        )
+        lines.add("weight_average", {"decay": 0.99}, "of the last hundred steps or so", level=1)
+    lines.add("learning_rate", 0.002 if plan.images else 0.003, level=1)
     lines.add("weight_decay", 0.05, level=1)
     lines.add("schedule", "cosine" if plan.images else "constant", level=1)
 
@@ -135,12 +144,18 @@ def _add_encoders(lines: YamlLines, images: ImagePlan) -> None:
             },
         ),
     }
+    regions = ["background_liver", "rim", "margin", "tumor"]
+    measured = {"class_path": "RegionMoments", "init_args": {"regions": regions}}
     for name in images.views:
         channels, arguments = networks[name]
-        stem = {"class_path": "RegionStem", "init_args": {"out_channels": channels}}
+        filters = {"regions": regions, "out_channels": channels}
         lines.add(name, level=2)
-        lines.add("stem", stem, level=3)
+        lines.add("stem", {"class_path": "RegionStem", "init_args": filters}, level=3)
         lines.add("backbone", {"class_path": "DenseNet", "init_args": arguments}, level=3)
+        lines.add("width", 4, "of the backbone's vector; silent at first", level=3)
+        if name == "tumor":
+            why = "mean, spread and volume of each region, measured on the image"
+            lines.add("moments", measured, why, level=3)
         lines.add("aggregator", join, f"for {phases} phases", level=3)
 
 

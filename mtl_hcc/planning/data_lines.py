@@ -102,8 +102,11 @@ def _add_preparation(lines: YamlLines, images: ImagePlan, modality: str | None) 
         lines.add("intensity", images.window.value, why, level=4)
     if sizes.liver.value is None:
         lines.say(f"No view of the whole liver: {sizes.liver.why}.", level=3)
-    zones = {"margin": {"inward_mm": 2.0, "outward_mm": 2.0}}
-    lines.add("zones", zones, "to both sides of the tumor surface, as in the paper", level=2)
+    lines.add("zones", level=2)
+    margin = {"inward_mm": 2.0, "outward_mm": 2.0}
+    lines.add("margin", margin, "to both sides of the tumor surface, as in the paper", level=3)
+    rim = {"outward_mm": 10.0, "cut_at_liver": True}
+    lines.add("rim", rim, "around the tumor: where coronas and satellites lie", level=3)
 
 
 def _add_covariates(lines: YamlLines, plan: CohortPlan) -> None:

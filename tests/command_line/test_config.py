@@ -185,6 +185,19 @@ def test_parts_that_do_not_fit_are_a_config_error(tmp_path: Path):
         instantiate(*tiny_config(tmp_path, **IMAGE_SETTINGS | images))
 
 
+def test_liver_that_no_region_of_the_stem_covers_is_a_config_error(tmp_path: Path):
+    zones = {"margin": {"inward_mm": 2.0, "outward_mm": 2.0}, "rim": {"outward_mm": 10.0}}
+    recipe = IMAGE_SETTINGS["data__preparation"] | {"zones": zones}
+    (encoder,) = IMAGE_SETTINGS["model__encoders"].values()
+    images = IMAGE_SETTINGS | {"data__preparation": recipe}
+    with pytest.raises(ConfigError, match="the stem does not see the zone rim: background_liver"):
+        instantiate(*tiny_config(tmp_path, **images))
+    regions = ["background_liver", "rim", "tumor"]  # the rim holds what is outside of the margin
+    stem = {"class_path": "RegionStem", "init_args": {"out_channels": 4, "regions": regions}}
+    images["model__encoders"] = {"tumor": encoder | {"stem": stem}}
+    instantiate(*tiny_config(tmp_path, **images))
+
+
 def test_a_flag_beats_the_file_wherever_it_stands(tmp_path: Path):
     tiny_config(tmp_path)
     path = str(tmp_path / "config.yaml")
